@@ -1,0 +1,1 @@
+"""Valid-by-construction agent programs."""

@@ -1,0 +1,240 @@
+"""Every kind of finding, once.
+
+``ADL0`` document · ``ADL1`` YAML and values · ``ADL2`` structure · ``ADL3`` references, libraries, signatures ·
+``ADL4`` namespaces and layers · ``ADL5`` permissions, resources, budgets · ``ADL6`` templates and data flow ·
+``ADL7`` what the caller of a generation asked for.
+"""
+
+from __future__ import annotations
+
+from agentic_dsl.diagnostics import Code, Severity
+
+_E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+# ADL0: the document
+TOO_LARGE = Code("ADL001", "document-too-large", _E, "The text is larger than 8 MiB.")
+NOT_TEXT = Code("ADL002", "not-text", _E, "The file is not UTF-8, or holds code points that no text has.")
+NO_BLOCK = Code("ADL003", "no-block", _W, "The document holds no AgenticDSL block.")
+HEADING_WITHOUT_BLOCK = Code(
+    "ADL004", "heading-without-block", _E, "An AgenticDSL heading is not followed by a fenced block."
+)
+HEADING_WITHOUT_PATH = Code("ADL005", "heading-without-path", _E, "An AgenticDSL heading names no path.")
+UNTERMINATED_BLOCK = Code("ADL006", "unterminated-block", _E, "A fenced block is never closed.")
+BAD_MARKER = Code("ADL007", "bad-marker", _W, "A BEGIN or END marker has no partner or stands in the wrong place.")
+UNKNOWN_BLOCK_KIND = Code("ADL008", "unknown-block-kind", _E, "A block is none of the kinds that the language has.")
+UNATTACHED_SELF = Code("ADL009", "unattached-self", _E, "A /self block has no block before it to belong to.")
+WRONG_FENCE = Code("ADL010", "wrong-fence", _E, "The fence of a block names a language that is not YAML.")
+
+# ADL1: YAML and values
+YAML_SYNTAX = Code("ADL101", "yaml-syntax", _E, "The body of a block is not YAML.")
+DUPLICATE_KEY = Code("ADL102", "duplicate-key", _E, "A mapping holds the same key twice.")
+YAML_TAG = Code("ADL103", "yaml-tag", _E, "A YAML tag is used; AgenticDSL has none.")
+YAML_LIMIT = Code("ADL104", "yaml-limit", _E, "Aliases expand, or values nest, beyond the limits.")
+NOT_ONE_DOCUMENT = Code("ADL105", "not-one-document", _E, "A block holds no YAML mapping, or more than one document.")
+UNKNOWN_KEY = Code("ADL106", "unknown-key", _W, "A key that this block or node type does not have.")
+MISSING_FIELD = Code("ADL107", "missing-field", _E, "A required field is missing.")
+WRONG_TYPE = Code("ADL108", "wrong-type", _E, "A value is of another type than the field's.")
+WRONG_VALUE = Code("ADL109", "wrong-value", _E, "A value is not one of those that the field can have.")
+BAD_ID = Code("ADL110", "bad-id", _E, "An id is not made of letters, digits, _ and -.")
+BAD_PATH = Code("ADL111", "bad-path", _E, "A path does not follow the rules for paths.")
+BAD_REFERENCE = Code("ADL112", "bad-reference", _E, "A reference is none of the forms that the language has.")
+BAD_SIGNATURE = Code("ADL113", "bad-signature", _E, "A signature cannot be read.", "ERR_SIGNATURE_VIOLATION")
+BAD_PERMISSION = Code("ADL114", "bad-permission", _E, "A permission cannot be read.")
+BAD_ARCHIVE = Code("ADL115", "bad-archive", _E, 'An on_success is not of the form archive_to("/path").')
+DEPRECATED_SPELLING = Code("ADL120", "deprecated-spelling", _W, "An old spelling is read but should be renewed.")
+FIELD_NOT_ALLOWED = Code("ADL121", "field-not-allowed", _E, "A field that a node of this type cannot have.")
+DROPPED_FIELD = Code("ADL122", "dropped-field", _I, "A field that is accepted and has no effect.")
+
+# ADL2: structure
+DUPLICATE_ID = Code("ADL201", "duplicate-id", _E, "Two nodes of one subgraph share an id.")
+DUPLICATE_PATH = Code("ADL202", "duplicate-path", _E, "Two blocks share a path and major version.")
+CYCLE = Code("ADL203", "cycle", _E, "Nodes wait for each other in a circle.")
+UNREACHABLE = Code("ADL204", "unreachable-node", _E, "No path leads from the entry to a node.")
+NO_SUCCESSOR = Code("ADL205", "no-successor", _E, "A node that is no end leads nowhere.")
+MISPLACED_START = Code("ADL206", "misplaced-start", _E, "A start node is not the entry, or there are two.")
+FEW_BRANCHES = Code("ADL207", "few-branches", _W, "A fork has fewer than two branches.")
+BAD_LIST = Code("ADL208", "bad-reference-list", _E, "A reference list mixes calls, nodes and ends wrongly.")
+JOIN_JUMP_EDGE = Code("ADL209", "join-jump-edge", _E, "A join is entered by a jump edge.")
+JOIN_GUARDS = Code("ADL210", "join-guards", _E, "The edges into a join are not taken under the same condition.")
+JOIN_WAIT_FOR = Code("ADL211", "join-wait-for", _E, "A join's wait_for does not name exactly its sources.")
+EMPTY_SUBGRAPH = Code("ADL212", "empty-subgraph", _E, "A subgraph has no nodes.")
+MISSING_ENTRY_POINT = Code(
+    "ADL213",
+    "missing-entry-point",
+    _E,
+    "An application names no entry point, or one that is not there.",
+    "ERR_MISSING_ENTRY_POINT",
+)
+UNKNOWN_ENTRY = Code("ADL214", "unknown-entry", _E, "A subgraph's entry names no node of it.")
+DUPLICATE_BRANCH = Code("ADL215", "duplicate-reference", _E, "A reference list names the same target twice.")
+END_HAS_SUCCESSOR = Code("ADL216", "end-has-successor", _E, "An end, or a resource, has outgoing edges.")
+
+# ADL3: references, libraries, signatures
+DANGLING = Code("ADL301", "dangling-reference", _E, "A reference names nothing that exists.")
+TEMPLATE_REFERENCE = Code("ADL302", "template-reference", _E, "A reference is only known at run time.")
+UNRESOLVED_REQUIRE = Code("ADL303", "unresolved-require", _E, "No library entry satisfies a required range.")
+NO_SUCH_VERSION = Code("ADL304", "no-such-version", _E, "A library entry exists, but not in the version named.")
+MISSING_INPUT = Code("ADL305", "missing-input", _E, "A library call lacks a required input.", "ERR_SIGNATURE_VIOLATION")
+UNKNOWN_INPUT = Code(
+    "ADL306",
+    "unknown-input",
+    _E,
+    "A library call passes an input that its signature lacks.",
+    "ERR_SIGNATURE_VIOLATION",
+)
+CALL_OUTSIDE_NEXT = Code("ADL307", "call-outside-next", _E, "A library is called elsewhere than in a next list.")
+OUTPUT_NOT_WRITTEN = Code(
+    "ADL308",
+    "output-not-written",
+    _E,
+    "An output is not written on every way to an end.",
+    "ERR_SIGNATURE_VIOLATION",
+)
+DUPLICATE_PARAMETER = Code(
+    "ADL309", "duplicate-parameter", _E, "A signature names a parameter twice.", "ERR_SIGNATURE_VIOLATION"
+)
+UNKNOWN_FIELD_TYPE = Code(
+    "ADL310",
+    "unknown-type-name",
+    _E,
+    "A signature names a type that the language lacks.",
+    "ERR_SIGNATURE_VIOLATION",
+)
+
+# ADL4: namespaces and layers
+NAMESPACE = Code("ADL401", "namespace", _E, "A block stands where its author may not write.", "ERR_NAMESPACE_VIOLATION")
+NAMESPACE_DISABLED = Code(
+    "ADL402", "namespace-disabled", _E, "The /app namespace is switched off.", "ERR_NAMESPACE_DISABLED"
+)
+SIGNATURE_REQUIRED = Code(
+    "ADL403", "signature-required", _E, "A library subgraph has no signature.", "ERR_SIGNATURE_REQUIRED"
+)
+LAYER = Code(
+    "ADL404",
+    "layer",
+    _E,
+    "A node type that the layer of its library must not use.",
+    "ERR_NAMESPACE_VIOLATION",
+)
+RESERVED_NAME = Code("ADL405", "reserved-name", _E, "A name beginning with __ is reserved.", "ERR_NAMESPACE_VIOLATION")
+UNKNOWN_TYPE = Code(
+    "ADL406", "unknown-node-type", _E, "A node type that the language lacks.", "ERR_UNSUPPORTED_CAPABILITY"
+)
+
+# ADL5: permissions, resources, budgets
+UNDECLARED_RESOURCE = Code(
+    "ADL501",
+    "undeclared-resource",
+    _E,
+    "A tool or runtime is used and not declared.",
+    "ERR_RESOURCE_UNAVAILABLE",
+)
+NO_RESOURCES = Code(
+    "ADL502",
+    "no-resources-block",
+    _W,
+    "A production application calls tools and declares no resources.",
+    "ERR_RESOURCE_UNAVAILABLE",
+)
+PERMISSION_EXCEEDED = Code(
+    "ADL503",
+    "permission-exceeded",
+    _E,
+    "A node asks for more than its subgraph has.",
+    "ERR_RESOURCE_UNAVAILABLE",
+)
+TOO_MANY_NODES = Code(
+    "ADL504", "too-many-nodes", _E, "There are more nodes than the budget allows.", "ERR_BUDGET_EXCEEDED"
+)
+DEPTH_EXCEEDED = Code(
+    "ADL505",
+    "depth-exceeded",
+    _E,
+    "Generation is nested deeper than the budget allows.",
+    "ERR_BUDGET_EXCEEDED",
+)
+GENERATION_CYCLE = Code("ADL506", "generation-cycle", _E, "Subgraphs reach themselves again.", "ERR_BUDGET_EXCEEDED")
+BAD_ARGUMENT = Code(
+    "ADL507", "bad-argument", _E, "An argument does not fit the tool's schema.", "ERR_RESOURCE_UNAVAILABLE"
+)
+MISSING_ARGUMENT = Code(
+    "ADL508", "missing-argument", _E, "A required argument of a tool is missing.", "ERR_RESOURCE_UNAVAILABLE"
+)
+UNKNOWN_ARGUMENT = Code(
+    "ADL509",
+    "unknown-argument",
+    _E,
+    "A tool is given an argument that it does not have.",
+    "ERR_RESOURCE_UNAVAILABLE",
+)
+MERGE_STRATEGY_MODE = Code(
+    "ADL510",
+    "merge-strategy-mode",
+    _E,
+    "last_write_wins is not allowed in prod mode.",
+    "ERR_CTX_MERGE_CONFLICT",
+)
+UNKNOWN_RESULT_FIELD = Code(
+    "ADL511",
+    "unknown-result-field",
+    _E,
+    "A field that a tool's result does not have.",
+    "ERR_RESOURCE_UNAVAILABLE",
+)
+BAD_SCHEMA = Code("ADL512", "bad-schema", _E, "A JSON Schema is not one.")
+TOO_MANY_TOOLS = Code("ADL513", "too-many-tools", _E, "More tools are declared than the limit of 10,000.")
+
+# ADL6: templates and data flow
+TEMPLATE_SYNTAX = Code("ADL601", "template-syntax", _E, "A template cannot be read.")
+FORBIDDEN_TEMPLATE = Code("ADL602", "forbidden-template", _E, "A template uses a construct that is forbidden.")
+UNKNOWN_NAME = Code("ADL603", "unknown-name", _E, "A template reads a name that nothing writes or declares.")
+NOT_YET_AVAILABLE = Code("ADL604", "not-yet-available", _E, "A template reads a name before it surely exists.")
+MERGE_CONFLICT = Code(
+    "ADL605",
+    "merge-conflict",
+    _E,
+    "Parallel branches deliver the same key to a join.",
+    "ERR_CTX_MERGE_CONFLICT",
+)
+
+# ADL7: what the caller of a generation asked for
+OTHER_PATH = Code(
+    "ADL701", "other-path", _E, "The block generated is not the one asked for.", "ERR_NAMESPACE_VIOLATION"
+)
+TYPE_NOT_ALLOWED = Code(
+    "ADL702",
+    "type-not-allowed",
+    _E,
+    "A node type that the constraints exclude.",
+    "ERR_UNSUPPORTED_CAPABILITY",
+)
+TOOL_NOT_ALLOWED = Code(
+    "ADL703", "tool-not-allowed", _E, "A tool that the constraints exclude.", "ERR_RESOURCE_UNAVAILABLE"
+)
+TARGET_NOT_ALLOWED = Code(
+    "ADL704",
+    "target-not-allowed",
+    _E,
+    "A target or library that the constraints exclude.",
+    "ERR_NAMESPACE_VIOLATION",
+)
+TOO_FEW_NODES = Code("ADL705", "too-few-nodes", _E, "Fewer nodes than asked for.")
+TOO_MANY_SUBGRAPHS = Code("ADL706", "too-many-subgraphs", _E, "More subgraphs than asked for.")
+OTHER_SIGNATURE = Code(
+    "ADL707", "other-signature", _E, "The signature is not the one asked for.", "ERR_SIGNATURE_VIOLATION"
+)
+PERMISSION_NOT_GRANTED = Code(
+    "ADL708",
+    "permission-not-granted",
+    _E,
+    "A permission that the caller did not grant.",
+    "ERR_RESOURCE_UNAVAILABLE",
+)
+TEXT_TOO_LONG = Code("ADL709", "text-too-long", _E, "A text or identifier is longer than asked for.")
+NOT_GENERATED_FORM = Code("ADL710", "not-generated-form", _E, "Generated text has a form that generation excludes.")
+INCOMPLETE = Code("ADL711", "incomplete", _E, "The text ends before the document does.")
+
+ALL_CODES: tuple[Code, ...] = tuple(
+    sorted((value for value in list(globals().values()) if isinstance(value, Code)), key=lambda code: code.code)
+)
+"""The table, in order."""

@@ -1,0 +1,1 @@
+"""Text to document, document to findings, constraints to grammar."""

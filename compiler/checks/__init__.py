@@ -1,0 +1,1 @@
+"""The rules of a valid document, one family a file."""

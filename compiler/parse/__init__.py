@@ -1,0 +1,1 @@
+"""Text to `Document`: structure, YAML bodies, templates, nodes."""

@@ -1,0 +1,1 @@
+"""The Lark grammars of the front end, and their loader."""

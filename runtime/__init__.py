@@ -1,0 +1,1 @@
+"""Tokenizers, token masks, engines: where a grammar meets a model."""

@@ -1,0 +1,1 @@
+"""Skills: packaged instructions for a model."""
