@@ -24,6 +24,7 @@ BAD_MARKER = Code("ADL007", "bad-marker", _W, "A BEGIN or END marker has no part
 UNKNOWN_BLOCK_KIND = Code("ADL008", "unknown-block-kind", _E, "A block is none of the kinds that the language has.")
 UNATTACHED_SELF = Code("ADL009", "unattached-self", _E, "A /self block has no block before it to belong to.")
 WRONG_FENCE = Code("ADL010", "wrong-fence", _E, "The fence of a block names a language that is not YAML.")
+DOCUMENT_NODE_LIMIT = Code("ADL011", "document-node-limit", _E, "The document holds more than 10,000 nodes.")
 
 # ADL1: YAML and values
 YAML_SYNTAX = Code("ADL101", "yaml-syntax", _E, "The body of a block is not YAML.")
@@ -99,6 +100,9 @@ UNKNOWN_FIELD_TYPE = Code(
     _E,
     "A signature names a type that the language lacks.",
     "ERR_SIGNATURE_VIOLATION",
+)
+BAD_INPUT = Code(
+    "ADL311", "bad-input", _E, "A library call passes a value of another type.", "ERR_SIGNATURE_VIOLATION"
 )
 
 # ADL4: namespaces and layers

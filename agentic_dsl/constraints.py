@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from agentic_dsl.errors import ConstraintError
 from agentic_dsl.node_table import GENERATED_TYPES
 from agentic_dsl.paths import SEGMENT, SYSTEM_TARGETS, Path
+from agentic_dsl.signature import TYPE_ALIASES, TYPE_NAMES
 
 if TYPE_CHECKING:
     from agentic_dsl.ast import Document
@@ -33,6 +35,10 @@ KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """A context name that a template can read."""
 
 
+_NESTED: ContextVar[bool] = ContextVar("nested", default=False)
+"""Whether the model being validated is a field of another one."""
+
+
 class _Model(BaseModel):
     """Frozen, strict about unknown keys, and failing with an error of ours."""
 
@@ -41,18 +47,31 @@ class _Model(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _fail_with_our_error(cls, data: Any, handler: Callable[[Any], Self]) -> Self:
+        nested = _NESTED.get()
+        token = _NESTED.set(True)
         try:
-            return handler(data)
-        except ValidationError as exc:
+            made = handler(data)
+            made._require_consistency()
+            return made
+        except ValueError as exc:
+            if nested:
+                raise  # the model around this one adds where it stands, and converts the error
             raise _constraint_error(cls.__name__, exc) from exc
+        finally:
+            _NESTED.reset(token)
+
+    def _require_consistency(self) -> None:
+        """Raises ValueError where fields contradict each other; a validator of a subclass would run too late."""
 
 
-def _constraint_error(model: str, error: ValidationError) -> ConstraintError:
-    """All of pydantic's findings in one sentence each, with the field first."""
-    lines = []
-    for finding in error.errors(include_url=False, include_context=False):
-        where = ".".join(str(part) for part in finding["loc"]) or model
-        lines.append(f"{where}: {finding['msg'].removeprefix('Value error, ')}")
+def _constraint_error(model: str, error: ValueError) -> ConstraintError:
+    """All findings in one sentence each, pydantic's with the field first."""
+    lines = [str(error)]
+    if isinstance(error, ValidationError):
+        lines = []
+        for finding in error.errors(include_url=False, include_context=False):
+            where = ".".join(str(part) for part in finding["loc"]) or model
+            lines.append(f"{where}: {finding['msg'].removeprefix('Value error, ')}")
     return ConstraintError("; ".join(lines), help=f"see `agentic-dsl schema` for the fields of {model}")
 
 
@@ -74,7 +93,7 @@ class ToolSpec(_Model):
     @field_validator("name")
     @classmethod
     def _printable(cls, name: str) -> str:
-        if not name.isprintable() or name != name.strip() or "{{" in name:
+        if not name.isprintable() or name != name.strip() or any(mark in name for mark in ("{{", "{%", "{#")):
             raise ValueError(f"the tool name {name!r} holds characters that break the layout")
         return name
 
@@ -130,12 +149,15 @@ class ContextSignature(_Model):
     def _names_alone(cls, value: Any) -> Any:
         return dict.fromkeys(value, "any") if isinstance(value, list | tuple | set | frozenset) else value
 
-    @model_validator(mode="after")
-    def _readable_names(self) -> Self:
+    @field_validator("available_vars")
+    @classmethod
+    def _known_types(cls, variables: Mapping[str, str]) -> Mapping[str, str]:
+        return {name: _type_name(text) for name, text in variables.items()}
+
+    def _require_consistency(self) -> None:
         for name in (*self.available_vars, *self.required_outputs):
             if not KEY.fullmatch(name):
                 raise ValueError(f'"{name}" is not a name that a template can read')
-        return self
 
 
 class LibraryEntries(Protocol):
@@ -205,13 +227,11 @@ class Constraints(_Model):
                 _path(target)
         return targets
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _require_consistency(self) -> None:
         if self.min_nodes > self.max_nodes:
             raise ValueError(f"min_nodes is {self.min_nodes}, more than max_nodes, which is {self.max_nodes}")
         if double := _first_double([library.reference for library in self.libraries]):
             raise ValueError(f'the library "{double}" is declared twice')
-        return self
 
     @classmethod
     def from_document(
@@ -228,7 +248,7 @@ class Constraints(_Model):
         implied: dict[str, Any] = {}
         if document.meta:
             budget = document.meta.execution_budget
-            if budget.max_nodes >= 1:
+            if budget.max_nodes >= 0:
                 written = sum(len(subgraph.nodes) for subgraph in document.subgraphs)
                 left = budget.max_nodes - written
                 if left < 1 and "max_nodes" not in overrides:
@@ -245,8 +265,10 @@ class Constraints(_Model):
                 if entry.type == "tool" and entry.name:
                     known = {key: entry.options[key] for key in _TOOL_FACTS if entry.options.get(key)}
                     tools.append(ToolSpec(name=entry.name, **known))  # type: ignore[arg-type]  # pydantic checks
-                elif entry.type == "generate_subgraph" and isinstance(depth := entry.options.get("max_depth"), int):
-                    implied["max_subgraph_depth"] = min(depth, implied.get("max_subgraph_depth", depth))
+                elif entry.type == "generate_subgraph":
+                    depth = entry.options.get("max_depth")
+                    if isinstance(depth, int) and depth >= 0:  # -1 is no limit, as in a budget
+                        implied["max_subgraph_depth"] = min(depth, implied.get("max_subgraph_depth", depth))
             implied["tools"] = tuple(tools)
         if library is not None:
             implied["libraries"] = library.specs()
@@ -254,8 +276,8 @@ class Constraints(_Model):
 
     @cached_property
     def canonical_json(self) -> str:
-        """The contract as JSON, the same text for equal constraints."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        """The contract as JSON in ASCII on one line, the same text for equal constraints."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
     @cached_property
     def digest(self) -> str:
@@ -273,6 +295,15 @@ def _path(text: str) -> Path:
     if not text.startswith("/") or not all(SEGMENT.fullmatch(s) for s in segments):
         raise ValueError(f'"{text}" is not a path: write /segments of letters, digits, _ and -')
     return Path(segments)
+
+
+def _type_name(text: str) -> str:
+    """The name of a type without aliases: ``str`` is ``string``, ``list<int>`` is ``array<integer>``."""
+    name, opened, rest = text.strip().partition("<")
+    name = TYPE_ALIASES.get(name.strip(), name.strip())
+    if name not in TYPE_NAMES or (opened and (name != "array" or not rest.endswith(">"))):
+        raise ValueError(f'"{text}" is no type; there are: {", ".join(TYPE_NAMES)}, array<type>')
+    return f"{name}<{_type_name(rest[:-1])}>" if opened else name
 
 
 def _first_double(names: list[str]) -> str | None:

@@ -166,6 +166,8 @@ class ReferenceKind(Enum):
     ID = "id"
     SELF = "self"
     TEMPLATE = "template"
+    ALL = "all"
+    """``@all`` in a join's ``wait_for``: all its in-edges."""
     INVALID = "invalid"
     """None of the forms; a diagnostic says so, the text is kept."""
 

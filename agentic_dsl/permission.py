@@ -50,9 +50,9 @@ class Permission:
 
 
 def _narrows(asked: Data, held: Data) -> bool:
-    """Whether the option value ``asked`` (None: absent, so unlimited) is within ``held``."""
-    if asked is None:
-        return False
+    """Whether the option value ``asked`` is within ``held``; None, like absence, is no limit."""
+    if held is None or asked is None:
+        return held is None
     if isinstance(held, tuple | list) and isinstance(asked, tuple | list):
         return all(item in held for item in asked)
     if isinstance(held, int | float) and isinstance(asked, int | float) and not isinstance(held, bool):

@@ -1,0 +1,100 @@
+"""Step 2.5: every rule of the language, in one visible tuple (``language.md`` §5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agentic_dsl import codes
+from agentic_dsl.ast import Document
+from agentic_dsl.compiler.checks import (
+    budgets,
+    contracts,
+    dataflow,
+    flow,
+    generated,
+    joins,
+    namespaces,
+    permissions,
+    references,
+    structure,
+    tools,
+)
+from agentic_dsl.compiler.checks.context import Check, CheckContext, CheckMode
+from agentic_dsl.compiler.library import Library
+from agentic_dsl.constraints import MAX_NODES, Constraints
+from agentic_dsl.diagnostics import Diagnostic, in_order
+
+PASSES: tuple[Check, ...] = (
+    structure.check_ids,
+    structure.check_paths,
+    structure.check_entries,
+    structure.check_entry_point,
+    structure.check_types,
+    references.check_references,
+    references.check_lists,
+    references.check_requirements,
+    flow.check_cycles,
+    flow.check_reachability,
+    flow.check_successors,
+    joins.check_joins,
+    joins.check_merges,
+    joins.check_strategies,
+    namespaces.check_namespaces,
+    namespaces.check_names,
+    namespaces.check_layers,
+    permissions.check_permissions,
+    permissions.check_resources,
+    budgets.check_node_count,
+    budgets.check_depth,
+    budgets.check_generation_cycles,
+    tools.check_schemas,
+    tools.check_arguments,
+    tools.check_results,
+    dataflow.check_templates,
+    contracts.check_signatures,
+    contracts.check_calls,
+    contracts.check_outputs,
+    generated.check_blocks,
+    generated.check_count,
+    generated.check_allowed,
+    generated.check_granted,
+    generated.check_form,
+)
+"""Every pass; none depends on what another found, the findings are put in order of place."""
+
+CHEAP_PASSES: tuple[Check, ...] = (structure.check_paths, budgets.check_node_count)
+"""What is done for a document beyond the limit of nodes: the finding that it is, and little else."""
+
+
+def check(
+    document: Document,
+    *,
+    library: Library | None = None,
+    constraints: Constraints | None = None,
+    mode: CheckMode = "strict",
+    disabled_namespaces: frozenset[str] = frozenset(),
+) -> list[Diagnostic]:
+    """Every finding about a document, those of the parser included, in order of place.
+
+    A document is valid when none of them is an error.
+
+    Args:
+        document: what `parse` gave.
+        library: the entries that may be called; the document's own and the standard contracts always may.
+        constraints: what a generated document was asked to be.
+        mode: ``lenient`` turns what a runtime can skip or decide itself into warnings.
+        disabled_namespaces: first segments that must not be written, such as ``app``.
+    """
+    context = CheckContext(document, library, constraints, mode, disabled_namespaces)
+    too_large = len(context.resolver.places) > MAX_NODES
+    findings = [_graded(finding, context) for finding in document.diagnostics]
+    for run in CHEAP_PASSES if too_large else PASSES:
+        findings += run(context)
+    return list(in_order(findings))
+
+
+def _graded(finding: Diagnostic, context: CheckContext) -> Diagnostic:
+    """A finding of the parser, which knows no modes, as severe as the mode has it."""
+    if finding.kind is codes.UNKNOWN_TYPE and finding.severity is not context.doubtful:
+        return replace(finding, severity=context.doubtful)
+    return finding

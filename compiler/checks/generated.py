@@ -1,0 +1,292 @@
+"""What the caller of a generation asked for: a generated document is held to its `Constraints`.
+
+`budgets` counts the nodes, `tools` holds arguments to the schemas and `contracts` looks for the required outputs; the
+rest stands here. Without constraints these rules are silent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from agentic_dsl import codes
+from agentic_dsl.ast import Subgraph
+from agentic_dsl.compiler.checks.budgets import counted
+from agentic_dsl.compiler.checks.context import CheckContext, read_signature
+from agentic_dsl.compiler.checks.permissions import describe, span_of
+from agentic_dsl.compiler.edges import Link
+from agentic_dsl.compiler.grammar.words import YAML_WORDS
+from agentic_dsl.compiler.parse.permission import parse_permission
+from agentic_dsl.compiler.parse.reference import parse_version
+from agentic_dsl.compiler.resolution import Place, TargetKind
+from agentic_dsl.constraints import Constraints
+from agentic_dsl.diagnostics import Diagnostic
+from agentic_dsl.node_table import FieldKind, Generated, Node, ToolCall
+from agentic_dsl.paths import GENERATED_END, Version
+from agentic_dsl.permission import Permission
+from agentic_dsl.signature import Signature
+from agentic_dsl.span import Span, SpanPath
+
+WORD = re.compile(r"[a-z][a-z0-9_]*")
+"""An id or context key of generated text."""
+
+_END = "end"
+
+
+def check_blocks(context: CheckContext) -> Iterator[Diagnostic]:
+    """The answer is subgraphs at the path asked for, as many as asked for, with the signature asked for."""
+    constraints = context.constraints
+    if constraints is None:
+        return
+    for block in context.document.blocks:
+        if not isinstance(block, Subgraph):
+            yield codes.NOT_GENERATED_FORM.at(
+                block.path_span, f'"{block.path}" is no subgraph', help="generate subgraphs only"
+            )
+    blocks = context.resolver.blocks
+    if not blocks:
+        yield codes.INCOMPLETE.at(
+            Span(0, 0), "the text holds no subgraph", help=f'write a subgraph at "{constraints.path}"'
+        )
+        return
+    for block in blocks[constraints.max_subgraphs :]:
+        yield codes.TOO_MANY_SUBGRAPHS.at(
+            block.path_span,
+            f"there are {len(blocks)} subgraphs; max_subgraphs is {constraints.max_subgraphs}",
+            help=f'drop "{block.path}"',
+        )
+    for number, block in enumerate(blocks):
+        yield from _check_block(block, number, constraints)
+
+
+def _check_block(block: Subgraph, number: int, constraints: Constraints) -> Iterator[Diagnostic]:
+    wanted = constraints.block_path
+    below = number and block.path.parent == wanted and _is_word(block.path.name, constraints)
+    if not below and (number or block.path != wanted):
+        yield codes.OTHER_PATH.at(
+            block.path_span,
+            f'"{block.path}" was generated, "{wanted}" was asked for',
+            help=f'write to "{wanted}"' + (f' or a word below it, as "{wanted}/next"' if number else ""),
+        )
+    if block.single:
+        yield codes.NOT_GENERATED_FORM.at(
+            block.path_span, f'"{block.path}" is a single node', help="write graph_type: subgraph with nodes"
+        )
+    if block.requires:
+        yield codes.NOT_GENERATED_FORM.at(
+            block.key_at("requires"), f'"{block.path}" has requires', help="name the version in the call"
+        )
+    yield from _check_signature(block, number, constraints)
+
+
+def _check_signature(block: Subgraph, number: int, constraints: Constraints) -> Iterator[Diagnostic]:
+    if number or (constraints.signature is None and block.path.is_library):
+        return
+    wanted: Signature | None = None
+    if constraints.signature is not None:
+        wanted = read_signature(constraints.signature)
+        if wanted is None:
+            yield codes.BAD_SIGNATURE.at(
+                block.at("signature"),
+                f'the signature asked for, "{constraints.signature}", cannot be read',
+                help="correct the signature of the constraints",
+            )
+            return
+    if block.signature != wanted:
+        asked = f'"{constraints.signature}" was' if wanted is not None else "none was"
+        yield codes.OTHER_SIGNATURE.at(
+            block.at("signature"),
+            f'the signature of "{block.path}" is not the one asked for: {asked}',
+            help=f'write signature: "{constraints.signature}"' if wanted is not None else "drop the signature",
+        )
+
+
+def check_count(context: CheckContext) -> Iterator[Diagnostic]:
+    """There are no fewer nodes than asked for."""
+    constraints = context.constraints
+    if constraints is not None and context.resolver.blocks and len(counted(context)) < constraints.min_nodes:
+        yield codes.TOO_FEW_NODES.at(
+            context.resolver.blocks[-1].path_span,
+            f"there are {len(counted(context))} nodes; min_nodes is {constraints.min_nodes}",
+            help="add nodes",
+        )
+
+
+def check_allowed(context: CheckContext) -> Iterator[Diagnostic]:
+    """Types, tools, libraries and targets are among those that the caller allows."""
+    constraints = context.constraints
+    if constraints is None:
+        return
+    tools = None if constraints.tools is None else {tool.name for tool in constraints.tools}
+    for place in context.graph.places:
+        node = place.node
+        types = constraints.allowed_node_types
+        if not node.spec.generated:
+            yield codes.TYPE_NOT_ALLOWED.at(
+                node.at("type"), f'node "{node.id}" is a {node.type}, which is never generated', help="use another type"
+            )
+        elif types is not None and node.type not in types:
+            yield codes.TYPE_NOT_ALLOWED.at(
+                node.at("type"),
+                f'node "{node.id}" is a {node.type}, which is not allowed here',
+                help=f"use one of: {', '.join(types)}",
+            )
+        if tools is not None and isinstance(node, ToolCall) and node.tool not in tools:
+            yield codes.TOOL_NOT_ALLOWED.at(
+                node.at("tool"),
+                f'node "{node.id}" calls the tool "{node.tool}", which is not allowed here',
+                help=context.suggester.help(
+                    node.tool, tools, f"call one of: {', '.join(sorted(tools)[:20])}" if tools else "call no tool"
+                ),
+            )
+    targets = frozenset(constraints.targets)
+    libraries = [(spec.path, parse_version(spec.version) if spec.version else None) for spec in constraints.libraries]
+    for link in context.graph.links:
+        if (reason := _refused(link, libraries, targets)) is not None:
+            yield codes.TARGET_NOT_ALLOWED.at(
+                context.span_of(link),
+                f'node "{context.graph.places[link.source].node.id}" refers to "{link.reference}", {reason}',
+                help=f'end at "{GENERATED_END}", or name a node of the subgraph',
+            )
+
+
+def _refused(link: Link, libraries: list[tuple[str, Version | None]], targets: frozenset[str]) -> str | None:
+    """Why a reference is not allowed, None where it is. A library without a version is allowed in all of them."""
+    text = link.reference.text
+    match link.target.kind:
+        case TargetKind.CALL:
+            call = link.target.call
+            if call is None or any(
+                path == call.path and (version is None or version.matches(call.version)) for path, version in libraries
+            ):
+                return None
+            if call.path in targets or text in targets:
+                return None
+            return "a library that is not allowed here"
+        case TargetKind.SYSTEM if text != GENERATED_END and text not in targets:
+            return "an end that is not allowed here"
+        case TargetKind.TEMPLATE:
+            return "which is only known at run time"
+        case _:
+            return None
+
+
+def check_granted(context: CheckContext) -> Iterator[Diagnostic]:
+    """A block asks for no permission that the caller did not grant."""
+    constraints = context.constraints
+    if constraints is None:
+        return
+    granted = [p for text in constraints.permissions if isinstance(p := _permission(text), Permission)]
+    for block in context.resolver.blocks:
+        for position, asked in enumerate(block.permissions):
+            if not any(permission.covers(asked) for permission in granted):
+                yield codes.PERMISSION_NOT_GRANTED.at(
+                    span_of(asked, block.at("permissions", position)),
+                    f'"{block.path}" asks for {describe(asked)}, which was not granted',
+                    help="drop it",
+                )
+
+
+@lru_cache(maxsize=1024)
+def _permission(text: str) -> object:
+    return parse_permission(text)
+
+
+def check_form(context: CheckContext) -> Iterator[Diagnostic]:
+    """Fields, words and texts are ones that generated text has."""
+    constraints = context.constraints
+    if constraints is None:
+        return
+    for place in context.graph.places:
+        yield from _check_fields(place)
+        yield from _check_words(context, place, constraints)
+        yield from _check_texts(place, constraints)
+
+
+def _check_fields(place: Place) -> Iterator[Diagnostic]:
+    node: Node = place.node
+    for spec in node.spec.fields:
+        if spec.generated is not Generated.NEVER:
+            continue
+        value = getattr(node, spec.name)
+        if value and value != spec.default:
+            yield codes.NOT_GENERATED_FORM.at(
+                node.key_at(*spec.path),
+                f'node "{node.id}" has {spec.path[-1]}, which generated text never has',
+                help=f"drop {spec.path[-1]}",
+            )
+    for key in node.extra:
+        yield codes.NOT_GENERATED_FORM.at(
+            node.key_at(key), f'node "{node.id}" has the unknown key "{key}"', help=f"drop {key}"
+        )
+
+
+def _check_words(context: CheckContext, place: Place, constraints: Constraints) -> Iterator[Diagnostic]:
+    """Ids and context keys are bounded words that no YAML reader takes for something else."""
+    node = place.node
+    words = [(node.id, context.id_span(place), "id")]
+    for spec in node.spec.fields:
+        if spec.kind is FieldKind.KEYS:
+            words += [(key, node.at(*spec.path, i), "key") for i, key in enumerate(getattr(node, spec.name))]
+        elif spec.writes and spec.kind is FieldKind.VALUES:
+            words += [(key, node.key_at(*spec.path, key), "key") for key in getattr(node, spec.name)]
+    for word, span, what in words:
+        if len(word) > constraints.max_identifier_chars:
+            yield codes.TEXT_TOO_LONG.at(
+                span,
+                f'the {what} "{word}" has {len(word)} characters; max_identifier_chars is '
+                f"{constraints.max_identifier_chars}",
+                help="shorten it",
+            )
+        elif not _is_word(word, constraints):
+            yield codes.NOT_GENERATED_FORM.at(
+                span,
+                f'the {what} "{word}" is no word of generated text',
+                help="use lower-case letters, digits and _, and no word that YAML reads as a value",
+            )
+        elif word == _END and what == "id" and not node.spec.is_end:
+            yield codes.NOT_GENERATED_FORM.at(
+                span, f'the id "end" is a {node.type}', help="keep that id for an end node"
+            )
+
+
+def _is_word(word: str, constraints: Constraints) -> bool:
+    return WORD.fullmatch(word) is not None and word not in YAML_WORDS and len(word) <= constraints.max_identifier_chars
+
+
+def _check_texts(place: Place, constraints: Constraints) -> Iterator[Diagnostic]:
+    limit = constraints.max_text_chars
+    for path, text in texts_of(place.node):
+        if len(text) > limit:
+            yield codes.TEXT_TOO_LONG.at(
+                place.node.at(*path),
+                f'a text of node "{place.node.id}" has {len(text):,} characters; max_text_chars is {limit:,}',
+                help="shorten it",
+            )
+
+
+_TEXT_KINDS = frozenset({FieldKind.TEXT, FieldKind.NAME, FieldKind.VALUES, FieldKind.PARAMETERS})
+
+
+def texts_of(node: Node) -> Iterator[tuple[SpanPath, str]]:
+    """Every free text of a node, with its place: texts, names, and the strings inside values; inputs of calls too."""
+    for spec in node.spec.fields:
+        value = getattr(node, spec.name)
+        if spec.kind in _TEXT_KINDS and value:
+            yield from _strings(spec.path, value)
+        elif spec.kind is FieldKind.REFERENCES:
+            for position, reference in enumerate(value):
+                for _, given in reference.query:
+                    yield (*spec.path, position), given
+
+
+def _strings(path: SpanPath, value: object) -> Iterator[tuple[SpanPath, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _strings((*path, key), item)
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            yield from _strings((*path, position), item)

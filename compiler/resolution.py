@@ -1,0 +1,299 @@
+"""What each reference of a document points at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from functools import cached_property
+from typing import NamedTuple
+
+from agentic_dsl.ast import Document, Opaque, Subgraph
+from agentic_dsl.compiler.library import DEFAULT_VERSION, LibraryEntry, best, entries_of
+from agentic_dsl.compiler.standard_library import is_stated, standard_library
+from agentic_dsl.node_table import AnyNode
+from agentic_dsl.paths import SYSTEM_TARGETS, Path, Reference, ReferenceKind, Version, VersionRange
+from agentic_dsl.signature import Signature
+
+_ALIASES = {"app": "main", "main": "app"}
+"""``/app/**`` is another name of ``/main/**``."""
+
+
+class Place(NamedTuple):
+    """One node of a document, numbered through all of its subgraphs."""
+
+    number: int
+    block: int
+    subgraph: Subgraph
+    node: AnyNode
+
+    @property
+    def path(self) -> str:
+        """The node's full path."""
+        return self.subgraph.node_path(self.node)
+
+
+class TargetKind(Enum):
+    """What a reference turned out to be."""
+
+    NODE = auto()
+    """A node of the document, or a block, which stands for its entry."""
+    CALL = auto()
+    """A library entry."""
+    SYSTEM = auto()
+    """A system target: an end."""
+    OUTSIDE = auto()
+    """Something that exists and is not in this document, or could not be read: nothing more is known."""
+    TEMPLATE = auto()
+    """Known at run time only."""
+    ALL = auto()
+    """``@all`` in the ``wait_for`` of a join."""
+    NO_VERSION = auto()
+    """A library entry that exists in other versions."""
+    MISSING = auto()
+    """Nothing of that name."""
+    INVALID = auto()
+    """No reference at all; the parser has said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """A library entry as its callers see it, wherever it comes from.
+
+    Attributes:
+        signature: None where nothing is known of inputs and outputs.
+        entry: the library entry; None for an entry that only the constraints state.
+    """
+
+    path: str
+    version: Version
+    signature: Signature | None
+    entry: LibraryEntry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The result of resolving one reference."""
+
+    kind: TargetKind
+    node: int = -1
+    """Index of the node, for `NODE`."""
+    call: Callee | None = None
+    block: Subgraph | None = None
+    """The block, where a reference named one."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the reference leads somewhere for certain."""
+        kind = self.kind  # compared one by one: hashing an enum member is slower than all four together
+        return (
+            kind is TargetKind.NODE
+            or kind is TargetKind.CALL
+            or kind is TargetKind.SYSTEM
+            or kind is TargetKind.OUTSIDE
+        )
+
+
+_SYSTEM = Target(TargetKind.SYSTEM)
+_OUTSIDE = Target(TargetKind.OUTSIDE)
+_TEMPLATE = Target(TargetKind.TEMPLATE)
+_ALL = Target(TargetKind.ALL)
+_NO_VERSION = Target(TargetKind.NO_VERSION)
+_MISSING = Target(TargetKind.MISSING)
+_INVALID = Target(TargetKind.INVALID)
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """Resolves the references of one document; built once a check.
+
+    Attributes:
+        entries: library entries from outside the document, those that take precedence first by path.
+        stated: library entries that the caller describes instead of giving (`Constraints.libraries`).
+        outside: further references that the caller allows (`Constraints.targets`).
+        standard: the contracts that exist without a library.
+    """
+
+    document: Document
+    entries: Mapping[Path, tuple[LibraryEntry, ...]] = field(default_factory=dict)
+    stated: tuple[Callee, ...] = ()
+    outside: frozenset[str] = frozenset()
+    standard: Mapping[Path, tuple[LibraryEntry, ...]] = field(default_factory=lambda: standard_library().by_path)
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Every node of the document, in source order; a place's number is its position."""
+        places: list[Place] = []
+        for number, subgraph in enumerate(self.document.subgraphs):
+            for node in subgraph.nodes:
+                places.append(Place(len(places), number, subgraph, node))
+        return tuple(places)
+
+    @cached_property
+    def blocks(self) -> tuple[Subgraph, ...]:
+        """The subgraphs, in source order; `Place.block` counts them."""
+        return tuple(self.document.subgraphs)
+
+    @cached_property
+    def ids(self) -> tuple[dict[str, int], ...]:
+        """For each block: id → node. The first of two nodes with one id counts."""
+        tables: tuple[dict[str, int], ...] = tuple({} for _ in self.blocks)
+        for place in self.places:
+            tables[place.block].setdefault(place.node.id, place.number)
+        return tables
+
+    @cached_property
+    def entry_nodes(self) -> tuple[int | None, ...]:
+        """For each block: the node that runs first, None where there is none."""
+        return tuple(
+            self.ids[number].get(entry) if (entry := block.entry_id) is not None else None
+            for number, block in enumerate(self.blocks)
+        )
+
+    @cached_property
+    def _node_targets(self) -> tuple[Target, ...]:
+        return tuple(Target(TargetKind.NODE, place.number) for place in self.places)
+
+    @cached_property
+    def _nodes_by_path(self) -> dict[str, Target]:
+        table: dict[str, Target] = {}
+        for block, ids in zip(self.blocks, self.ids, strict=True):
+            if not block.single:
+                prefix = f"{block.path}/"
+                for name, index in ids.items():
+                    table.setdefault(prefix + name, self._node_targets[index])
+        return table
+
+    @cached_property
+    def _blocks_by_path(self) -> dict[str, Target]:
+        table: dict[str, Target] = {}
+        for number, block in enumerate(self.blocks):
+            entry = self.entry_nodes[number]
+            kind = TargetKind.OUTSIDE if entry is None else TargetKind.NODE
+            table.setdefault(str(block.path), Target(kind, -1 if entry is None else entry, block=block))
+        for other in self.document.blocks:
+            if isinstance(other, Opaque) and other.path is not None:
+                table.setdefault(str(other.path), _OUTSIDE)
+        return table
+
+    @cached_property
+    def _own_entries(self) -> dict[Path, tuple[LibraryEntry, ...]]:
+        table: dict[Path, tuple[LibraryEntry, ...]] = {}
+        for entry in entries_of(self.document):
+            table[entry.path] = (*table.get(entry.path, ()), entry)
+        return table
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every full path that a reference could have meant, for suggestions."""
+        libraries = (str(path) for table in (self._own_entries, self.entries, self.standard) for path in table)
+        stated = (call.path for call in self.stated)
+        own = (*self._nodes_by_path, *self._blocks_by_path, *SYSTEM_TARGETS, *self.outside)
+        return tuple(dict.fromkeys((*own, *stated, *libraries)))
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The full paths of the document's blocks and nodes."""
+        return (*self._blocks_by_path, *self._nodes_by_path)
+
+    def resolve(self, reference: Reference, block: int) -> Target:
+        """What a reference written in the given block points at."""
+        match reference.kind:
+            case ReferenceKind.PATH:
+                return self._resolve_path(reference, block)
+            case ReferenceKind.ID:
+                return self._resolve_id(reference.text, block)
+            case ReferenceKind.SELF:
+                return self._resolve_self(reference, block)
+            case ReferenceKind.TEMPLATE:
+                return _TEMPLATE
+            case ReferenceKind.INVALID:
+                return _INVALID
+            case _:
+                return _ALL
+
+    def _resolve_id(self, name: str, block: int) -> Target:
+        index = self.ids[block].get(name)
+        return _MISSING if index is None else self._node_targets[index]
+
+    def _resolve_self(self, reference: Reference, block: int) -> Target:
+        if reference.path is None:
+            return _INVALID
+        text = f"{self.blocks[block].path}{reference.path}"
+        return self._nodes_by_path.get(text) or self._blocks_by_path.get(text) or _MISSING
+
+    def _resolve_path(self, reference: Reference, block: int) -> Target:
+        path = reference.path
+        if path is None:
+            return _INVALID
+        if (found := self._nodes_by_path.get(reference.text)) is not None and (
+            not path.is_library or self.places[found.node].block == block
+        ):
+            return found
+        if reference.text in SYSTEM_TARGETS:
+            return _SYSTEM
+        if path.is_library:
+            return self._resolve_library(reference, path, block)
+        return self._resolve_plain(path) or self._resolve_alias(path) or _MISSING
+
+    def _resolve_plain(self, path: Path) -> Target | None:
+        text = str(path)
+        if (found := self._nodes_by_path.get(text) or self._blocks_by_path.get(text)) is not None:
+            return found
+        return _OUTSIDE if text in self.outside else None
+
+    def _resolve_alias(self, path: Path) -> Target | None:
+        alias = _ALIASES.get(path.segments[0])
+        return self._resolve_plain(Path((alias, *path.segments[1:]))) if alias else None
+
+    def _resolve_library(self, reference: Reference, path: Path, block: int) -> Target:
+        required = self._range(path, block)
+        for table in (self._own_entries, self.entries):
+            if (entry := best(table.get(path, ()), reference.version, required)) is not None:
+                return Target(TargetKind.CALL, call=_callee(entry))
+        if (stated := self._stated(path, reference.version, required)) is not None:
+            return Target(TargetKind.CALL, call=stated)
+        if (entry := best(self.standard.get(path, ()), reference.version, required)) is not None:
+            call = Callee(str(path), entry.version, entry.signature if is_stated(path) else None, entry)
+            return Target(TargetKind.CALL, call=call)
+        if self.versions(path):
+            return _NO_VERSION
+        # An unreadable block, a target that the caller allows, or a node inside a library block of this document.
+        return self._resolve_plain(path) or _MISSING
+
+    def _stated(self, path: Path, pattern: Version | None, required: VersionRange | None) -> Callee | None:
+        text = str(path)
+        admitted = [
+            call
+            for call in self.stated
+            if call.path == text
+            and (pattern is None or pattern.matches(call.version))
+            and (required is None or required.matches(call.version))
+        ]
+        return max(admitted, key=lambda call: call.version.full, default=None)
+
+    def _range(self, path: Path, block: int) -> VersionRange | None:
+        return next((r.range for r in self.blocks[block].requires if r.path == path), None)
+
+    def entry(self, path: Path, pattern: Version | None) -> LibraryEntry | None:
+        """The library entry that a call reaches which stands in no block of this document."""
+        for table in (self._own_entries, self.entries):
+            if (entry := best(table.get(path, ()), pattern)) is not None:
+                return entry
+        return None
+
+    def versions(self, path: Path) -> tuple[Version, ...]:
+        """Every version in which a library path exists, lowest first."""
+        tables: Iterable[Mapping[Path, tuple[LibraryEntry, ...]]] = (self._own_entries, self.entries, self.standard)
+        found = {entry.version for table in tables for entry in table.get(path, ())}
+        found |= {call.version for call in self.stated if call.path == str(path)}
+        return tuple(sorted(found, key=lambda version: version.full))
+
+
+def _callee(entry: LibraryEntry) -> Callee:
+    return Callee(str(entry.path), entry.version, entry.signature, entry)
+
+
+def stated_callee(path: str, signature: Signature | None, version: Version | None) -> Callee:
+    """A library entry that constraints describe."""
+    return Callee(path, version or DEFAULT_VERSION, signature)
