@@ -123,7 +123,8 @@ def _read_raw(document: DocumentReading, structure: Structure, index: int, ancho
         "span": raw.span,
         "path_span": raw.path_span,
     }
-    if not isinstance(root, YamlMapping) and not any(finding.is_error for finding in findings):
+    is_explained = any(finding.is_error for finding in findings) or document.yaml.values < 0
+    if not isinstance(root, YamlMapping) and not is_explained:
         what = "empty" if root is None else kind_of(root)
         message = f"the body of a block is {what}; a mapping is wanted"
         help = 'write "key: value" lines between the fences'

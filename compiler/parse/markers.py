@@ -11,6 +11,7 @@ from agentic_dsl.span import Span
 
 _MARKER = re.compile(r"[ \t]*#[ \t-]*(?P<word>BEGIN|END)[ \t]+AgenticDSL\b[ \t-]*(?=[\r\n]|\Z)")
 _WORD = "AgenticDSL"
+_LINE_END = re.compile(r"[\r\n]")
 
 
 def is_marker(comment: str) -> bool:
@@ -52,7 +53,8 @@ def _markers(body: str) -> Iterator[re.Match[str]]:
         start = max(body.rfind("\n", 0, at), body.rfind("\r", 0, at)) + 1
         if (match := _MARKER.match(body, start)) is not None:
             yield match
-        at = body.find(_WORD, at + len(_WORD))
+        line_end = _LINE_END.search(body, at)
+        at = body.find(_WORD, line_end.end()) if line_end else -1
 
 
 def _lonely(match: re.Match[str], partner: str, shift: int, diagnostics: list[Diagnostic]) -> None:

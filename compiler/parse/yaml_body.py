@@ -136,10 +136,11 @@ class _Builder:
                 span = Span(event.start_mark.index, event.end_mark.index).shift(self.shift)
                 stack[-1].alias = len(children), span.end
                 children.append(self.anchors.expand(event.anchor, span, depth=len(stack) - 1))
+                values -= 1
             elif kind is StreamEndEvent or (kind is DocumentStartEvent and root.children):
                 break
             if values < 0:
-                self._give_up(event, f"the document holds more than {MAX_VALUES:,} values", "split the document")
+                self._exhausted(event)
         self.budget.values = values
         if kind is DocumentStartEvent:
             self._second_document(event)
@@ -254,6 +255,13 @@ class _Builder:
             "a second YAML document begins here; a block holds one",
             "give it a heading and a fence of its own",
         )
+
+    def _exhausted(self, event: Any) -> NoReturn:
+        """The document holds too many values: said once, not for every block that follows."""
+        if self.budget.values < 0:
+            raise _LimitError
+        self.budget.values = -1
+        self._give_up(event, f"the document holds more than {MAX_VALUES:,} values", "split the document")
 
     def _give_up(self, event: Any, message: str, remedy: str) -> NoReturn:
         at = min(event.start_mark.index, max(len(self.text) - 1, 0)) + self.shift

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from agentic_dsl import codes, errors
-from agentic_dsl.diagnostics import Severity, in_order
+from agentic_dsl.diagnostics import Code, Severity, in_order
 from agentic_dsl.errors import AgenticDSLError, GenerationError, MissingExtraError
 from agentic_dsl.span import Source, Span
 
@@ -30,7 +30,7 @@ def test_every_code_and_every_name_is_there_once() -> None:
 
 
 @pytest.mark.parametrize("code", codes.ALL_CODES, ids=lambda code: code.code)
-def test_a_code_is_well_formed(code: codes.Code) -> None:
+def test_a_code_is_well_formed(code: Code) -> None:
     assert re.fullmatch(r"ADL[0-7][0-9]{2}", code.code)
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", code.name)
     assert code.summary.endswith(".")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from agentic_dsl.ast import Subgraph
+from agentic_dsl.ast import Document, Subgraph
 from agentic_dsl.compiler.parse.document import parse
 from agentic_dsl.compiler.parse.reference import parse_reference
 from agentic_dsl.format import normalise
-from agentic_dsl.node_table import Assign, Fork, Join, Node
+from agentic_dsl.node_table import Assign, Fork, Join, Node, WaitFor
+from agentic_dsl.paths import Path
 
 
 def normal(*nodes: str, head: str = "", path: str = "/main/p", more: str = "") -> Subgraph:
@@ -130,6 +131,17 @@ def test_a_join_without_named_sources_waits_for_what_leads_to_it(waiting: str) -
     join = node(subgraph, "j")
     assert isinstance(join, Join)
     assert texts(join.sources) == ["/main/p/a", "/main/p/b"]
+
+
+def test_what_a_join_waits_for_as_any_node_may_is_its_sources() -> None:
+    waiting = WaitFor((parse_reference("a"), parse_reference("b")))
+    join = Join(id="j", sources=(parse_reference("a"),), wait_for=waiting)
+    block = Subgraph(path=Path(("main", "p")), nodes=(Assign(id="a"), Assign(id="b"), join))
+    [result] = normalise(Document(blocks=(block,))).subgraphs
+    changed = node(result, "j")
+    assert isinstance(changed, Join)
+    assert texts(changed.sources) == ["/main/p/a", "/main/p/b"]
+    assert changed.wait_for is None
 
 
 def test_sources_that_only_the_join_names_are_led_to_it() -> None:

@@ -172,6 +172,8 @@ _OWN: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     # The parser drops it, with a finding.
     (Fork.TYPE, "next"): st.just(()),
     (End.TYPE, "metadata"): mappings.map(lambda notes: {k: v for k, v in notes.items() if k != "termination_mode"}),
+    # Means the same as the join's own; `test_normalise` looks at it.
+    (Join.TYPE, "wait_for"): st.none(),
     (Join.TYPE, "sources"): st.one_of(
         st.lists(references(), max_size=3).map(tuple), st.just((Reference("@all", ReferenceKind.ALL),))
     ),

@@ -147,11 +147,13 @@ def test_a_truncated_block_is_read_as_far_as_it_goes(text: str) -> None:
         "# AgenticDSL `/a`\n```\n" + "- " * 200_000,
         "# AgenticDSL `/a`\n```\n" + "? " * 100_000,
         "# AgenticDSL `/a`\n```\n" + "#" * 400_000,
+        "# AgenticDSL `/a`\n```\n# " + "AgenticDSL " * 100_000,
+        "# AgenticDSL `/a`\n```\nx: '" + "# " * 400_000,
         "# AgenticDSL `/a`\n```\n" + "a: 1 #\n" * 40_000,
         "# AgenticDSL `/a`\n```\nx: '" + "\n" * 400_000,
         "# AgenticDSL `/a`\n```\nnodes:\n" + "- {id: a, foo: 1}\n" * 9_000,
     ],
-    ids=range(13),
+    ids=range(15),
 )
 @pytest.mark.timeout(60)
 def test_no_text_takes_for_ever(text: str) -> None:
@@ -161,6 +163,11 @@ def test_no_text_takes_for_ever(text: str) -> None:
 def test_more_values_than_the_limit_are_refused() -> None:
     text = block("/main/a", "type: assign\nassign: {x: [" + "1," * 600_000 + "]}")
     assert codes(parse(text)) == ["ADL104"]
+
+
+def test_values_beyond_the_limit_are_said_once() -> None:
+    text = block("/main/a", "type: assign\nassign: {x: [" + "1," * 600_000 + "]}")
+    assert codes(parse(text + block("/main/b") + block("/main/c"))) == ["ADL104"]
 
 
 # --- the cycle collector

@@ -1,0 +1,1 @@
+"""Hypothesis strategies for documents, texts, requests and answers; each module says which."""
