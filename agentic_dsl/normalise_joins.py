@@ -23,7 +23,7 @@ class _Nodes:
     blocks: tuple[Block, ...]
     nodes: dict[Spot, AnyNode]
     spots: Mapping[str, Spot]
-    """Where each full path leads that is one node's; a block's path stands for its entry."""
+    """Where each full path leads that is one node's; a block's path stands for its entry, a library's is a call."""
 
     @classmethod
     def of(cls, blocks: tuple[Block, ...]) -> _Nodes:
@@ -38,7 +38,7 @@ class _Nodes:
                     path = block.node_path(node)
                     spots[path] = (at, position)
                     written[path] += 1
-                if (entry := block.entry_id) is not None:
+                if (entry := block.entry_id) is not None and not block.path.is_library:
                     entries.setdefault(str(block.path), block.node_path(entry))
         for path, count in written.items():
             if count > 1:  # two nodes of one path: it is not known which one a reference means
@@ -56,7 +56,7 @@ class _Nodes:
 
     def named_by(self, reference: Reference) -> Spot | None:
         """The node that a reference names, None where that is no node of the document."""
-        if reference.kind is not ReferenceKind.PATH or reference.path is None or reference.path.is_library:
+        if reference.kind is not ReferenceKind.PATH:
             return None
         return self.spots.get(str(reference.path))
 

@@ -117,7 +117,8 @@ def test_a_library_is_called_with_its_version_where_it_has_one() -> None:
 
 def test_the_canonical_json_is_stable_ascii_and_reads_back() -> None:
     one = Constraints(tools=(ToolSpec(name="ä", parameters={"b": 1, "a": {"y": 1, "x": "\ud800"}}),), max_nodes=5)
-    two = Constraints(max_nodes=5, tools=[{"name": "ä", "parameters": {"a": {"x": "\ud800", "y": 1}, "b": 1}}])
+    tools: Any = [{"name": "ä", "parameters": {"a": {"x": "\ud800", "y": 1}, "b": 1}}]
+    two = Constraints(max_nodes=5, tools=tools)
     assert one == two
     assert one.canonical_json == two.canonical_json
     assert one.canonical_json.isascii()
@@ -131,7 +132,7 @@ def test_constraints_survive_pickling_and_cannot_be_changed() -> None:
     constraints = Constraints(max_nodes=3)
     assert pickle.loads(pickle.dumps(constraints)) == constraints
     with pytest.raises(ValidationError, match="frozen"):
-        constraints.max_nodes = 4  # type: ignore[misc]
+        constraints.max_nodes = 4
 
 
 # --- from a document -------------------------------------------------------------------------------------------------
@@ -165,7 +166,7 @@ def test_a_budget_that_is_used_up_is_an_error_unless_the_caller_overrides_it(lim
 
 
 def test_resources_give_the_tools_and_the_depth() -> None:
-    schema = {"type": "object", "properties": {"q": {"type": "string"}}}
+    schema: dict[str, Any] = {"type": "object", "properties": {"q": {"type": "string"}}}
     document = _application(
         ExecutionBudget(max_subgraph_depth=3),
         ResourceEntry("tool", "web_search", {"description": "searches", "parameters": schema, "scope": "read"}),

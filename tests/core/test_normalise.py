@@ -164,6 +164,15 @@ def test_a_join_that_stands_first_is_moved_behind_its_sources() -> None:
     assert order(subgraph) == ["a", "j", "e"]
 
 
+def test_nodes_of_a_library_are_linked_like_any_others() -> None:
+    nodes = (FORK, branch("a"), branch("b", "j"), "{id: j, type: join, wait_for: ['@all', a], next: e}", END)
+    subgraph = normal(*nodes, path="/lib/math/add")
+    join = node(subgraph, "j")
+    assert isinstance(join, Join)
+    assert texts(join.sources) == ["/lib/math/add/a", "/lib/math/add/b"]
+    assert texts(node(subgraph, "a").next) == ["/lib/math/add/j"]
+
+
 def test_sources_in_other_blocks_are_found() -> None:
     nodes = "[{id: x, type: start, next: /main/p/j}]"
     more = f"\n### AgenticDSL `/main/q`\n```yaml\ngraph_type: subgraph\nnodes: {nodes}\n```\n"

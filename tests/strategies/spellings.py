@@ -56,17 +56,17 @@ class _Speller(Painter):
     # -- keys --
 
     def keys(self, block: Any) -> Mapping[str, Any]:
-        data = dict(block_data(block))
+        data: dict[str, Any] = dict(block_data(block))
         if isinstance(block, Subgraph):
             if block.single:
                 data = self.node(data)
             else:
                 ids = [node.id for node in block.nodes]
                 names = {block.node_path(name): name for name in ids if ids.count(name) == 1}
-                data["nodes"] = [self.node(self.short(node, block, names)) for node in data["nodes"]]  # type: ignore[union-attr, arg-type]  # a list of mappings
+                data["nodes"] = [self.node(self.short(node, block, names)) for node in data["nodes"]]
         if isinstance(data.get("signature"), Mapping) and self.pick(True, False):
             inside = {key: data.pop(key) for key in ("version", "stability") if key in data}
-            data["signature"] = {**data["signature"], **inside}  # type: ignore[dict-item]
+            data["signature"] = {**data["signature"], **inside}
         if isinstance(requires := data.get("requires"), list) and self.pick(True, False):
             data["requires"] = [entry["lib"] for entry in requires]
         self.unlist(data, "permissions", "requires")

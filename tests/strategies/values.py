@@ -11,7 +11,7 @@ from agentic_dsl.paths import SEGMENT, Path
 from agentic_dsl.signature import Data
 
 TEXT_CHARS = st.one_of(
-    st.characters(exclude_categories=("Cs",)),
+    st.characters(exclude_categories=["Cs"]),
     st.sampled_from("\"\\\n\r\t\x00\x07\x1b\x7f\x85\x9f\u2028\u2029\ufeff\ufffe\uffff{}%#:'- é漢\U0001f600"),
 )
 """Every character that a text can hold; the awkward ones often. (Surrogates are no text.)"""

@@ -18,6 +18,7 @@ class Painter:
         self.draw = draw
 
     def pick(self, *options: Any) -> Any:
+        """One of the options."""
         return self.draw(st.sampled_from(options))
 
     def body(self, data: Mapping[str, Data]) -> list[str]:
@@ -70,11 +71,11 @@ class Painter:
     def flow(self, value: Any) -> str:
         match value:
             case Mapping():
-                # Readers give up on keys that are too far from their colon.
                 return "{" + ", ".join(f"{self.key(key)}: {self.flow(item)}" for key, item in value.items()) + "}"
             case list() | tuple():
                 comma = self.pick(", ", ",  ")
-                return "[" + comma.join(map(self.flow, value)) + (self.pick("", ",") if value else "") + "]"
+                last = self.pick("", ",") if value else ""
+                return f"[{comma.join(map(self.flow, value))}{last}]"
             case str():
                 return self.text(value)
             case None:
@@ -82,7 +83,9 @@ class Painter:
             case bool():
                 return str(self.pick(str(value).lower(), str(value), str(value).upper()))
             case int():
-                return str(self.pick(str(value), f"{value:+d}", hex(value), f"0o{value:o}") if value >= 0 else value)
+                return (
+                    str(self.pick(str(value), f"{value:+d}", hex(value), f"0o{value:o}")) if value >= 0 else str(value)
+                )
             case _:
                 return number(value)
 
