@@ -101,9 +101,7 @@ UNKNOWN_FIELD_TYPE = Code(
     "A signature names a type that the language lacks.",
     "ERR_SIGNATURE_VIOLATION",
 )
-BAD_INPUT = Code(
-    "ADL311", "bad-input", _E, "A library call passes a value of another type.", "ERR_SIGNATURE_VIOLATION"
-)
+BAD_INPUT = Code("ADL311", "bad-input", _E, "A library call passes a value of another type.", "ERR_SIGNATURE_VIOLATION")
 
 # ADL4: namespaces and layers
 NAMESPACE = Code("ADL401", "namespace", _E, "A block stands where its author may not write.", "ERR_NAMESPACE_VIOLATION")

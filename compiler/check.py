@@ -12,6 +12,7 @@ from agentic_dsl.compiler.checks import (
     dataflow,
     flow,
     generated,
+    generated_values,
     joins,
     namespaces,
     permissions,
@@ -59,6 +60,7 @@ PASSES: tuple[Check, ...] = (
     generated.check_allowed,
     generated.check_granted,
     generated.check_form,
+    generated_values.check_values,
 )
 """Every pass; none depends on what another found, the findings are put in order of place."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lark import Token
 from lark.exceptions import UnexpectedInput
 
-from agentic_dsl.compiler.parse.lark_parser import built, expectation
+from agentic_dsl.compiler.parse.lark_parser import built
 from agentic_dsl.compiler.parse.problem import Problem, quoted
 from agentic_dsl.compiler.parse.reference import BUILD, reference_form, reference_problem
 from agentic_dsl.compiler.parse.remembered import remembered
@@ -26,11 +26,8 @@ def parse_archive(text: str) -> str | Problem:
     """
     try:
         literal: Token = built("path", text, BUILD, start="archive")
-    except UnexpectedInput as error:
-        at, _ = expectation(error, {}, length=len(text))
-        return Problem(
-            f'{quoted(text)} is not of the form archive_to("<path>")', _HELP, Span(at, min(at + 1, len(text)))
-        )
+    except UnexpectedInput:
+        return Problem(f'{quoted(text)} is not of the form archive_to("<path>")', _HELP, Span(0, len(text)))
     inside = (literal.start_pos or 0) + 1
     path = unescaped(literal)
     return _path_problem(path, inside, inside + len(literal) - 2) or path

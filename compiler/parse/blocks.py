@@ -61,7 +61,6 @@ class Structure:
 _QUOTED_PATH = re.compile(r"(?P<quote>[`'])(?P<path>[ \t]*/[^`'\r\n]*)[`']")
 _QUOTED = re.compile(r"`(?P<path>[^`\r\n]*)`")
 _OPENING = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^\r\n]*?)[ \t]*(?:\r\n?|\n|\Z)")
-_LINE_END = re.compile(r"(?:\r\n?|\n)\Z")
 _HEADING = re.compile(r"[^\r\n]*")
 _OUR_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t][^\r\n]*AgenticDSL", re.MULTILINE)
 _LEADING_BLANK = re.compile(r"(?:[ \t]*+(?:\r\n?|\n))*+")
@@ -99,7 +98,7 @@ def _raw_block(heading: Token, fence: Token, diagnostics: list[Diagnostic]) -> R
     opening = _OPENING.match(fence)
     assert opening is not None  # the grammar's FENCE begins with the same pattern
     closing = _closing_line(fence, opening)
-    end = at + len(_LINE_END.sub("", fence) if closing is not None else fence)
+    end = at + (len(fence) if closing is None else _end_of_text(fence))
     block = RawBlock(
         heading=span,
         path=quoted["path"].strip() if quoted else None,
@@ -167,12 +166,17 @@ def _check_prose_fence(fence: Token, diagnostics: list[Diagnostic]) -> None:
 
 def _closing_line(fence: str, opening: re.Match[str]) -> int | None:
     """Where the line of the closing fence begins, None where there is none."""
-    text = _LINE_END.sub("", fence)
-    start = max(text.rfind("\n"), text.rfind("\r")) + 1
-    last = text[start:].strip(" \t")
+    end = _end_of_text(fence)
+    start = max(fence.rfind("\n", 0, end), fence.rfind("\r", 0, end)) + 1
+    last = fence[start:end].strip(" \t")
     marks = opening["fence"]
     is_closing = start >= opening.end() and len(last) >= len(marks) and not last.strip(marks[0])
     return start if is_closing else None
+
+
+def _end_of_text(fence: str) -> int:
+    """Where a fence ends, its last line end not included."""
+    return len(fence) - (2 if fence.endswith("\r\n") else 1 if fence.endswith(("\n", "\r")) else 0)
 
 
 def _heading_line(heading: str) -> str:

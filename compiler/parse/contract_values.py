@@ -9,7 +9,8 @@ from agentic_dsl.compiler.parse.archive import parse_archive
 from agentic_dsl.compiler.parse.problem import Problem
 from agentic_dsl.compiler.parse.reading import ABSENT, Absent, Reading, is_null, items_of, read_data
 from agentic_dsl.compiler.parse.reference import parse_version
-from agentic_dsl.compiler.parse.signature import parse_signature, parse_type
+from agentic_dsl.compiler.parse.signature import UnknownType, parse_type
+from agentic_dsl.compiler.parse.signature import read_signature as signature_of
 from agentic_dsl.compiler.parse.values import report_unknown_key
 from agentic_dsl.compiler.parse.wording import kind_of, shown
 from agentic_dsl.compiler.parse.yaml_tree import YamlMapping, YamlNode, YamlScalar
@@ -32,9 +33,11 @@ def read_signature(reading: Reading, spec: FieldSpec, node: YamlNode, path: Span
     if not isinstance(node, YamlScalar) or not isinstance(node.value, str):
         reading.wrong_type(spec, node, "a signature", 'write it as "(x: string) -> {y: string}"')
         return ABSENT
-    signature = parse_signature(node.value)
-    if isinstance(signature, Problem):
-        reading.problem(codes.BAD_SIGNATURE, node, signature)
+    signature, problems = signature_of(node.value)
+    for problem in problems:
+        is_type = isinstance(problem, UnknownType)
+        reading.problem(codes.UNKNOWN_FIELD_TYPE if is_type else codes.BAD_SIGNATURE, node, problem)
+    if signature is None:
         return ABSENT
     return replace(
         signature,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -40,6 +41,19 @@ _WORDS = {
     "RIGHT": '"]"',
     END: "the end",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class MappingProblem(Problem):
+    """What is wrong with a permission that is a mapping; ``span`` is an offset into the text of a value.
+
+    Attributes:
+        key: the key at fault, None where the whole mapping is.
+        in_value: whether its value is at fault, not the key itself.
+    """
+
+    key: str | None = None
+    in_value: bool = False
 
 
 class _Value(NamedTuple):
@@ -121,8 +135,8 @@ def parse_permission(text: str) -> Permission | Problem:
     return Permission(str(written.kind), written.name, written.options, Span(0, len(text)))
 
 
-def permission_of(data: Mapping[str, Data]) -> Permission | Problem:
-    """A permission from a mapping; the problem's span is nowhere, the caller knows where the mapping stands.
+def permission_of(data: Mapping[str, Data]) -> Permission | MappingProblem:
+    """A permission from a mapping; the caller knows where it stands.
 
     One key is the kind. Its value is the name (``{tool: web_search}``), the options
     (``{generate_subgraph: {max_depth: 2}}``), a name with its options (``{network: {outbound: {domains: […]}}}``), both
@@ -130,40 +144,46 @@ def permission_of(data: Mapping[str, Data]) -> Permission | Problem:
     """
     kinds = [key for key in data if key in PERMISSION_KINDS]
     if not kinds:
-        unknown = next((key for key in data if _close_kind(key)), next(iter(data), ""))
-        return _unknown_kind(unknown, NOWHERE) or Problem("the permission is empty", _HELP)
+        unknown = next((key for key in data if _close_kind(key)), next(iter(data), None))
+        wrong = _unknown_kind(unknown, NOWHERE) if unknown else None
+        if wrong is None:
+            return MappingProblem("the permission is empty", _HELP)
+        return MappingProblem(wrong.message, wrong.help, key=unknown)
     if len(kinds) > 1:
-        return Problem(
-            f'the permission has two kinds, "{kinds[0]}" and "{kinds[1]}"', "make each a list item of its own", NOWHERE
-        )
+        message = f'the permission has two kinds, "{kinds[0]}" and "{kinds[1]}"'
+        return MappingProblem(message, "make each a list item of its own", key=kinds[1])
     kind = kinds[0]
     options = {key: value for key, value in data.items() if key != kind}
     match data[kind]:
         case None | True:
             return Permission(kind, None, options)
         case False:
-            return Problem(f'the permission "{kind}" is false', "leave it out, nothing is granted unless listed")
+            help = "leave it out, nothing is granted unless listed"
+            return MappingProblem(f'the permission "{kind}" is false', help, key=kind, in_value=True)
         case str(text):
             return _in_one_line(kind, text, options)
         case Mapping() as inner:
             name, narrower = _named_inside(inner)
             return Permission(kind, name, {**narrower, **options})
         case list() | tuple():
-            return Problem(
-                f'the permission "{kind}" has a list for a name', f"make one list item of each, as in {{{kind}: name}}"
-            )
+            message = f'the permission "{kind}" has a list for a name'
+            help = f"make one list item of each, as in {{{kind}: name}}"
+            return MappingProblem(message, help, key=kind, in_value=True)
         case number:
             return Permission(kind, str(number), options)
 
 
-def _in_one_line(kind: str, text: str, options: dict[str, Data]) -> Permission | Problem:
+def _in_one_line(kind: str, text: str, options: dict[str, Data]) -> Permission | MappingProblem:
     if "→" not in text and "->" not in text:
         if not text.strip():
-            return Problem(f'the permission "{kind}" has an empty name', "write a name, or the kind alone")
+            message = f'the permission "{kind}" has an empty name'
+            return MappingProblem(message, "write a name, or the kind alone", key=kind, in_value=True)
         return Permission(kind, text, options)
-    parsed = parse_permission(f"{kind}: {text}")
+    before = f"{kind}: "
+    parsed = parse_permission(before + text)
     if isinstance(parsed, Problem):
-        return Problem(parsed.message, parsed.help)
+        start, end = max(parsed.span.start - len(before), 0), parsed.span.end - len(before)
+        return MappingProblem(parsed.message, parsed.help, Span(start, end), key=kind, in_value=True)
     return Permission(kind, parsed.name, {**parsed.options, **options})
 
 

@@ -238,6 +238,9 @@ def reference_problem(text: str) -> Problem:
                 'drop the "@v…", or name a path under /lib',
                 Span(match.end("path"), match.end()),
             )
+    if not text.startswith("/") and len(text.split()) > 1:
+        help = "write one name, and put commas between the names of a list"
+        return Problem(f"the reference {quoted(text)} is more than one word", help, whole)
     try:
         built("path", text, BUILD, start="reference")
     except UnexpectedInput as error:

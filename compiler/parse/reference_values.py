@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentic_dsl import codes
 from agentic_dsl.compiler.parse.reading import ABSENT, Absent, Reading, called, is_null, items_of
-from agentic_dsl.compiler.parse.reference import parse_reference
+from agentic_dsl.compiler.parse.reference import parse_reference, reference_problem
 from agentic_dsl.compiler.parse.values import report_unknown_key
 from agentic_dsl.compiler.parse.wording import kind_of, shown
 from agentic_dsl.compiler.parse.yaml_tree import YamlMapping, YamlNode, YamlScalar, YamlSequence
@@ -80,7 +80,7 @@ def _reference(reading: Reading, spec: FieldSpec, node: YamlNode, path: SpanPath
     if isinstance(node, YamlScalar) and isinstance(node.value, str):
         # Nearly all references; the rest of this is for the others.
         span = reading.values[path] = Span(node.start, node.end)
-        return _parsed(reading, node.text, span)
+        return _parsed(reading, node, span)
     if isinstance(node, YamlMapping):
         node = _path_of(reading, spec, node)
     if not isinstance(node, YamlScalar) or node.value is None:
@@ -92,14 +92,13 @@ def _reference(reading: Reading, spec: FieldSpec, node: YamlNode, path: SpanPath
     if not isinstance(node.value, str):
         message = f'a target in "{called(spec)}" of {reading.subject} is {kind_of(node)}; a reference is wanted'
         reading.report(codes.WRONG_TYPE, span, message, f'put it in quotes: "{shown(node.text)}"')
-    return _parsed(reading, node.text, span)
+    return _parsed(reading, node, span)
 
 
-def _parsed(reading: Reading, text: str, span: Span) -> Reference:
-    reference = parse_reference(text, span)
+def _parsed(reading: Reading, node: YamlScalar, span: Span) -> Reference:
+    reference = parse_reference(node.text, span)
     if reference.kind is ReferenceKind.INVALID:
-        help = "write a path such as /main/plan/fetch, the id of a node, /self/… or one template"
-        reading.report(codes.BAD_REFERENCE, span, f'"{shown(text)}" is no reference', help)
+        reading.problem(codes.BAD_REFERENCE, node, reference_problem(node.text))
     return reference
 
 

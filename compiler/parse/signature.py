@@ -62,9 +62,9 @@ class _Reading:
         self.problems: list[Problem] = []
 
     def signature(self, written: WrittenSignature, length: int) -> Signature:
-        if written.bare and len(written.outputs) == 1:
-            self._unnamed_output(written.outputs[0])
         inputs = tuple(self._parameter(parameter) for parameter in written.inputs)
+        if written.bare and len(written.outputs) == 1 and self._is_unnamed(written.outputs[0]):
+            return Signature(inputs, (), Span(0, length))
         for output in written.outputs:
             if output.default is not None:
                 self.problems.append(
@@ -77,15 +77,13 @@ class _Reading:
         outputs = tuple(self._parameter(output._replace(default=None)) for output in written.outputs)
         return Signature(inputs, outputs, Span(0, length))
 
-    def _unnamed_output(self, output: WrittenParameter) -> None:
-        if not output.choices and output.name in _TYPES:
-            self.problems.append(
-                Problem(
-                    f'"{output.name}" is a type, and the output has no name',
-                    f'name the output, as in "-> {{result: {output.name}}}"',
-                    output.span,
-                )
-            )
+    def _is_unnamed(self, output: WrittenParameter) -> bool:
+        """Whether what stands for an output is a type: ``-> string``."""
+        if output.choices or output.name not in _TYPES:
+            return False
+        message = f'"{output.name}" is a type, and the output has no name'
+        self.problems.append(Problem(message, f'name the output, as in "-> {{result: {output.name}}}"', output.span))
+        return True
 
     def _parameter(self, written: WrittenParameter) -> Parameter:
         type_, enum = self._type(written.choices)
@@ -193,8 +191,9 @@ def parse_signature(text: str) -> Signature | Problem:
 def read_signature(text: str) -> tuple[Signature | None, tuple[Problem, ...]]:
     """A signature and everything that is wrong with it.
 
-    Where a type is unknown (`UnknownType`) or a default does not fit, there are both a signature, with ``any`` for
-    what is not known, and problems. None where the text has not the shape of a signature.
+    Where a type is unknown (`UnknownType`), a default does not fit or an output has no name, there are both a
+    signature, with ``any`` for the type and without the output, and problems. None where the text has not the shape of
+    a signature.
     """
     if (deep := _too_deep(text)) is not None:
         return None, (deep,)

@@ -1,8 +1,7 @@
 """Templates (Inja) from text to tree: `parse_template`.
 
 Three steps: `template_pieces` cuts the text, `template_tree` reads each expression and statement by
-``template.lark``, and this module nests the statements. What most templates are, text with ``{{ name.field }}``, is
-read by one pattern instead; a property test holds both readings equal.
+``template.lark``, and this module nests the statements. What most templates are is read by `template_pattern` instead.
 """
 
 from __future__ import annotations
@@ -14,24 +13,11 @@ from difflib import get_close_matches
 from agentic_dsl.compiler.parse.problem import Problem, quoted
 from agentic_dsl.compiler.parse.remembered import remembered
 from agentic_dsl.compiler.parse.template_forbidden import forbidden_use
+from agentic_dsl.compiler.parse.template_pattern import template_by_pattern
 from agentic_dsl.compiler.parse.template_pieces import Piece, holds_template, pieces
 from agentic_dsl.compiler.parse.template_tree import MAX_DEPTH, Statement, read_expression, read_statement
 from agentic_dsl.span import Span
-from agentic_dsl.template import (
-    Constant,
-    Context,
-    Expression,
-    For,
-    If,
-    Item,
-    Literal,
-    Member,
-    Name,
-    Output,
-    Part,
-    Set,
-    Template,
-)
+from agentic_dsl.template import Expression, For, If, Literal, Output, Part, Set, Template
 
 _CACHED = 4096
 """Templates remembered; the same strings are parsed again by every check, and by every generation of a document."""
@@ -44,64 +30,6 @@ _REACHING_OUT = ("include", "extends", "import", "from", "block")
 
 _STATEMENTS = ("if", "else", "elif", "endif", "for", "endfor", "set")
 _WORD = re.compile(r"\s*+([A-Za-z_]\w*)")
-
-# --- the fast reading -------------------------------------------------------------------------------------------------
-
-_SIMPLE = re.compile(
-    r"\{\{\s*+(?P<context>\$\.)?(?P<name>[A-Za-z_][A-Za-z0-9_]*+)"
-    r"(?P<steps>(?:\.[A-Za-z_][A-Za-z0-9_]*+|\.[0-9]{1,9}(?![0-9])|\[[0-9]{1,9}\])*+)\s*+\}\}"
-)
-_STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*+)|[.\[]([0-9]++)\]?")
-_NO_NAMES = frozenset({"and", "or", "not", "in", "true", "false", "null"})
-_LOOKED_AT = re.compile(r"\{[%#]|ctx_snapshots|env|os[.\[]")
-"""A text with one of these is left to the full reading: statements, comments, and uses that may be forbidden."""
-
-
-def template_by_pattern(text: str) -> Template | None:
-    """The fast reading of a text that holds ``{{``: None where anything but text and plain reads stands in it."""
-    if _LOOKED_AT.search(text):
-        return None
-    parts: list[Part] = []
-    at = 0
-    while (start := text.find("{{", at)) >= 0:
-        match = _SIMPLE.match(text, start)
-        if match is None:
-            return None
-        read = _simple_read(match)
-        if read is None:
-            return None
-        if start > at:
-            parts.append(Literal(text[at:start], False, Span(at, start)))
-        at = match.end()
-        parts.append(Output(read, Span(start, at)))
-    if at < len(text):
-        parts.append(Literal(text[at:], False, Span(at, len(text))))
-    return Template(tuple(parts))
-
-
-def _simple_read(match: re.Match[str]) -> Expression | None:
-    """``[$.]name(.field|.0|[0])*``; None where the name is a word of the language."""
-    start, end = match.span("name")
-    read: Expression
-    if match["context"]:
-        first = match.start("context")
-        read = Member(Context(Span(first, first + 1)), match["name"], Span(first, end))
-    elif match["name"] in _NO_NAMES:
-        return None
-    else:
-        first = start
-        read = Name(match["name"], Span(first, end))
-    if match["steps"]:
-        for step in _STEP.finditer(match.string, *match.span("steps")):
-            if step[1]:
-                read = Member(read, step[1], Span(first, step.end()))
-            else:
-                index = Constant(int(step[2]), Span(*step.span(2)))
-                read = Item(read, index, Span(first, step.end()))
-    return read
-
-
-# --- the full reading -------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)

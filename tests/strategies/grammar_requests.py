@@ -1,4 +1,4 @@
-"""Requests whose grammars differ in shape, and texts that nearly belong to them: for holding dialects to one language."""
+"""Requests whose grammars differ in shape, and texts that nearly belong to them, to hold dialects to one language."""
 
 from __future__ import annotations
 

@@ -11,12 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agentic_dsl.compiler.parse.problem import Problem
-from agentic_dsl.compiler.parse.template import (
-    parse_condition,
-    parse_template,
-    template_by_grammar,
-    template_by_pattern,
-)
+from agentic_dsl.compiler.parse.template import parse_condition, parse_template, template_by_grammar
+from agentic_dsl.compiler.parse.template_pattern import template_by_pattern
 from agentic_dsl.compiler.parse.template_pieces import holds_template
 from agentic_dsl.template import (
     Binary,
@@ -480,8 +476,22 @@ _READ = st.builds(
     ),
     st.sampled_from(["", " ", "\n", "  ", "-"]),
 )
+_SIMPLE = st.sampled_from(
+    ["a", "$.b.c", "a[0]", "true", "not", "length", "1", "1.5", "1.", "1e3", "00", "9" * 16, '"x)"', "'y'"]
+)
+_OPERATOR = st.sampled_from(["==", " != ", "<=\n", " >", " in ", " and ", "="])
+_OPERAND = st.one_of(
+    _SIMPLE,
+    st.builds("{}({}{})".format, st.sampled_from(["length", "default", "upper", "length "]), _SIMPLE, st.just("")),
+    st.builds("{}({},{})".format, st.sampled_from(["default", "length"]), _SIMPLE, _SIMPLE),
+)
+_COMPARISON = st.one_of(
+    st.builds("{{{{ {} }}}}".format, _OPERAND),
+    st.builds("{{{{ {}{}{}}}}}".format, _OPERAND, _OPERATOR, _OPERAND),
+)
 _TEXTS = st.one_of(
     st.lists(_PIECES, max_size=14).map("".join),
+    st.lists(_COMPARISON, max_size=3).map("".join),
     st.lists(st.one_of(_READ, _READ, st.sampled_from(["x", "}", "{", " ", "%}", "é"])), max_size=5).map("".join),
 )
 
@@ -502,6 +512,29 @@ def test_the_fast_reading_of_templates_is_the_full_one(text):
 @pytest.mark.parametrize("around", ["{{ %s }}", "{{%s}}", "Say {{\n%s }} and {{ x }}!"])
 def test_plain_reads_are_read_fast(root, steps, around):
     text = around.replace("%s", root + steps)
+    fast = template_by_pattern(text)
+    assert fast is not None
+    assert repr(fast) == repr(template_by_grammar(text))
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "length(a)",
+        "length( $.a.b[0] )",
+        "default(a, 1)",
+        "default(a.b , 'none')",
+        "length(a) > 0",
+        "a == true",
+        '$.state=="done"',
+        "0 < a",
+        "default(a, 0) <= $.limits.max",
+        "1.5",
+        "null",
+    ],
+)
+def test_the_forms_of_generated_text_are_read_fast(expression):
+    text = f"Say {{{{ {expression} }}}}!"
     fast = template_by_pattern(text)
     assert fast is not None
     assert repr(fast) == repr(template_by_grammar(text))

@@ -1,0 +1,65 @@
+# Everything that people and CI do with this repository. `make help` lists the targets.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+# The first Python that is new enough; say PYTHON=… for another one.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.made-by-make
+MODEL ?= smollm2
+
+# Two workers: the tests of the model need about 1 GB each.
+PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile
+
+DEMO_TASK ?= Find a flight from Berlin to Lisbon on Friday and a hotel near the centre, then sum up the trip.
+DEMO_PLAN := build/demo/plan.md
+
+.PHONY: help venv model demo test lint check bench docs clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
+
+venv: $(STAMP) ## Make .venv with the core, the transformers engine and the development tools
+
+$(STAMP): pyproject.toml requirements/constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 2; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt -e '.[transformers,dev]'
+	@touch $@
+
+model: venv ## Fetch the embedded language model, once
+	@$(BIN)/agentic-dsl models pull $(MODEL)
+
+demo: venv ## Let the embedded model write a subgraph for a task, and draw it
+	@$(BIN)/agentic-dsl models pull $(MODEL) >/dev/null
+	@mkdir -p $(dir $(DEMO_PLAN))
+	@echo "task: $(DEMO_TASK)"
+	@# Exit code 1 says that the answer has findings: it is shown all the same.
+	@$(BIN)/agentic-dsl generate "$(DEMO_TASK)" --tools examples/tools.json --max-nodes 5 --max-text-chars 80 \
+		--model $(MODEL) -o $(DEMO_PLAN) || test $$? -eq 1
+	@echo; cat $(DEMO_PLAN)
+	@echo; $(BIN)/agentic-dsl graph $(DEMO_PLAN) || test $$? -eq 1
+
+test: venv model lint check ## Everything that must hold before a commit
+
+lint: venv ## Style, types, layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: venv ## The tests
+	$(PYTEST)
+
+bench: venv model ## The benchmarks, with medians and spread
+	$(BIN)/python -m benchmarks
+
+docs: venv ## Write the reference pages that are generated from the code
+	$(BIN)/python scripts/reference.py --write
+
+clean: ## Remove what the targets made, but for the model
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

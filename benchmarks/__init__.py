@@ -1,0 +1,1 @@
+"""Measurements and large-scale checks; each module runs by itself."""

@@ -1,0 +1,210 @@
+"""``agentic-dsl generate``: a subgraph for a task."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agentic_dsl.cli import findings
+from agentic_dsl.cli import settings as names
+from agentic_dsl.cli.compile import compiled_record, report_lines, report_records
+from agentic_dsl.cli.inputs import STDIN, read_text
+from agentic_dsl.cli.options import (
+    ConstraintOptions,
+    FormatOption,
+    OutOption,
+    QuietOption,
+    output_of,
+    takes_constraints,
+)
+from agentic_dsl.cli.output import FINDINGS, Output, plural
+from agentic_dsl.cli.settings import Engine, Settings
+from agentic_dsl.errors import UsageError
+from agentic_dsl.span import Source
+
+if TYPE_CHECKING:
+    from agentic_dsl.compiler.pipeline import CompiledSpec
+    from agentic_dsl.constraints import Constraints
+    from agentic_dsl.runtime.engines.base import Sampling
+    from agentic_dsl.runtime.generation import Generation
+
+_CREATIVE = 0.7
+"""The temperature where answers shall differ and nobody names one."""
+
+_CLOSING_BOOST = 5.0
+"""Makes random answers end: closing characters are rare among the tokens of a vocabulary."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What one command line asks of a model."""
+
+    task: str
+    constraints: Constraints
+    engine: Engine
+    model: str | None
+    sampling: Sampling
+    count: int
+
+
+@takes_constraints
+def generate(
+    constraints: ConstraintOptions,
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The task in words, or - for stdin.")],
+    engine: Annotated[
+        Engine | None, typer.Option("--engine", help="What runs the model; transformers by default.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="M", help="Model: a name, folder or hub name; smollm2 by default.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="S", help="Seed, for a repeatable answer.")] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option("--temperature", metavar="T", min=0, help="0 by default: the likeliest; 0.7 with --seed or --n."),
+    ] = None,
+    n: Annotated[int, typer.Option("--n", metavar="N", min=1, max=1000, help="How many answers.")] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print prompt and grammar; run no model.")] = False,
+    output: OutOption = None,
+    format: FormatOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Let a model write a subgraph.
+
+    Exit code 0: every answer is valid. 1: one is not, and the findings are on stderr. 2: no answer.
+    """
+    settings = Settings.load()
+    out = output_of(settings, format, quiet)
+    task = _task(prompt, constraints)
+    wanted = constraints.to_constraints(settings, out)
+    if dry_run:
+        _dry_run(task, wanted, out, output)
+        return
+    chosen = settings.value(names.ENGINE, engine)
+    sampling = _sampling(settings.value(names.TEMPERATURE, temperature), settings.value(names.SEED, seed), n)
+    generations = _answers(_Request(task, wanted, chosen, settings.value(names.MODEL, model), sampling, n), out)
+    if out.json:
+        records = [generation_record(generation) for generation in generations]
+        record = records[0] if n == 1 else {"generations": records}
+        out.save(output, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+    else:
+        for generation in generations:
+            _conclude(generation, out, output or "answer")
+        out.save(output, "\n".join(generation.text for generation in generations))
+    if not all(generation.valid for generation in generations):
+        raise typer.Exit(FINDINGS)
+
+
+def _task(prompt: str, constraints: ConstraintOptions) -> str:
+    if prompt == STDIN:
+        constraints.leave_stdin_to("PROMPT")
+    task = read_text(STDIN, "the task") if prompt == STDIN else prompt
+    if not task.strip():
+        raise UsageError("the task is empty", help="say in words what the subgraph must do")
+    return task.strip()
+
+
+def _sampling(temperature: float | None, seed: int | None, count: int) -> Sampling:
+    from agentic_dsl.runtime.engines.base import Sampling
+
+    if temperature is None:
+        temperature = 0.0 if seed is None and count == 1 else _CREATIVE
+    return Sampling(temperature=temperature, seed=seed)
+
+
+def _dry_run(task: str, constraints: Constraints, out: Output, target: str | None) -> None:
+    from agentic_dsl.compiler.pipeline import compile as compile_spec
+    from agentic_dsl.runtime.prompt import build_prompt
+
+    compiled: CompiledSpec = compile_spec(constraints, dialect="xgrammar")
+    prompt = build_prompt(task, constraints)
+    if out.json:
+        messages = [dict(message.record()) for message in prompt.messages]
+        record = {"prompt": messages} | compiled_record(compiled)
+        out.save(target, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+        return
+    out.notes(report_lines(compiled.report))
+    turns = [f"--- prompt: {message.role}\n{message.content.rstrip()}\n" for message in prompt.messages]
+    out.save(target, "\n".join([*turns, f"--- grammar: {compiled.dialect}\n{compiled.grammar}"]))
+
+
+def _answers(request: _Request, out: Output) -> list[Generation]:
+    """Asks the engine; the first failure of a request is the failure of the command."""
+    from agentic_dsl.runtime.generation import AgenticLLM
+    from agentic_dsl.runtime.mask_store import MaskStore
+
+    options: dict[str, Any] = {"closing_boost": _CLOSING_BOOST} if request.engine is Engine.RANDOM else {}
+    with _progress(out, request) as on_token:
+        llm = AgenticLLM(request.engine, request.model, mask_store=MaskStore(), **options)
+        generations = llm.batch_generate_subgraphs(
+            [request.task] * request.count,
+            constraints=request.constraints,
+            sampling=request.sampling,
+            on_token=on_token,
+        )
+    for generation in generations:
+        if generation.error is not None:
+            raise generation.error
+    return generations
+
+
+@contextmanager
+def _progress(out: Output, request: _Request) -> Iterator[Callable[[int, int, str], None] | None]:
+    """Counts tokens while they come, where somebody looks; gives what the engine calls after each."""
+    if not out.shows_progress:
+        yield None
+        return
+    from rich.console import Console
+
+    counts: dict[int, int] = {}
+    console = Console(stderr=True)
+    with console.status(f"loading {request.model or request.engine}") as status:
+        started: list[float] = []
+
+        def count(row: int, tokens: int, text: str) -> None:
+            started.append(time.monotonic()) if not started else None
+            counts[row] = tokens
+            seconds = time.monotonic() - started[0]
+            speed = f", {sum(counts.values()) / seconds:.0f} a second" if seconds > 0.5 else ""
+            last = text.rstrip().rpartition("\n")[2].strip()
+            width = max(console.width - 50, 0)
+            line = findings.printable(last)[:width].replace("[", "\\[")
+            status.update(f"{plural(sum(counts.values()), 'token')}{speed}  [dim]{line}[/dim]")
+
+        yield count
+
+
+def _conclude(generation: Generation, out: Output, name: str) -> None:
+    """The findings of one answer and what it cost, for people, who know it by a name."""
+    if generation.document is not None:
+        source = Source(generation.document.source.text, name)
+        out.lines(findings.show(generation.diagnostics, source), stream=sys.stderr)
+    stats = generation.stats
+    nodes = len(generation.subgraph.nodes) if generation.subgraph else 0
+    speed = f" ({stats.tokens / stats.seconds:.0f} a second)" if stats.seconds > 0 else ""
+    state = "valid" if generation.valid else "invalid"
+    out.note(f"{state}: {plural(nodes, 'node')}, {plural(stats.tokens, 'token')} in {stats.seconds:.1f} s{speed}")
+
+
+def generation_record(generation: Generation) -> dict[str, Any]:
+    """A generation as ``--format json`` prints it."""
+    from dataclasses import asdict
+
+    from agentic_dsl.json_view import subgraph_view
+
+    source = generation.document.source if generation.document is not None else Source("")
+    return {
+        "valid": generation.valid,
+        "text": generation.text,
+        "subgraph": subgraph_view(generation.subgraph) if generation.subgraph is not None else None,
+        "diagnostics": [finding.record(source) for finding in generation.diagnostics],
+        "report": report_records(generation.report),
+        "stats": asdict(generation.stats),
+        "token_ids": list(generation.token_ids),
+    }

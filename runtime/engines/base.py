@@ -1,0 +1,182 @@
+"""The engine port: what the toolkit asks of whatever runs a language model.
+
+An engine gets whole requests and gives whole results, in the same order. It owns its model, its tokenizer and its
+caches; a request carries the compiled constraints, and each engine enforces them in its own way: in process by a
+`Matcher` on its logits, on a server by sending the grammar's text. What an engine answers is never believed: the
+caller parses and checks it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from agentic_dsl.errors import EngineError, GenerationError
+
+if TYPE_CHECKING:
+    from agentic_dsl.compiler.pipeline import CompiledSpec
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of the conversation."""
+
+    role: Role
+    content: str
+
+    def record(self) -> Mapping[str, str]:
+        """The turn as chat templates and servers take it."""
+        return {"role": self.role, "content": self.content}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model is told. Contents are plain text: no spelling in them is ever a special token.
+
+    Attributes:
+        messages: the turns; equal constraints give equal turns but for the last.
+    """
+
+    messages: tuple[Message, ...]
+
+    @property
+    def text(self) -> str:
+        """The prompt for models without a chat template, and for people."""
+        return "\n\n".join(message.content for message in self.messages) + "\n\n"
+
+
+FinishReason = Literal["stop", "length", "error"]
+"""``stop``: the end token was chosen; ``length``: the token limit came first; ``error``: see `EngineResult.error`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How the next token is chosen among those that the grammar allows.
+
+    Attributes:
+        temperature: 0 takes the likeliest token; the other fields then change nothing.
+        top_p: keep the smallest set of likeliest tokens whose probabilities sum to this; 1 keeps all.
+        top_k: keep this many of the likeliest tokens; 0 keeps all.
+        seed: where the random numbers of this request start; None takes fresh ones.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.temperature < float("inf"):
+            raise EngineError(f"the temperature is {self.temperature}", help="give a number of 0 or more")
+        if not 0.0 < self.top_p <= 1.0:
+            raise EngineError(f"top_p is {self.top_p}", help="give a number above 0 and up to 1")
+        if self.top_k < 0:
+            raise EngineError(f"top_k is {self.top_k}", help="give a whole number of 0 or more")
+
+
+GREEDY = Sampling()
+"""The likeliest allowed token, always."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRequest:
+    """One generation.
+
+    Attributes:
+        prompt: what the model is told.
+        spec: the compiled constraints that the answer must follow, None for free text.
+        sampling: how tokens are chosen.
+        max_output_tokens: the most tokens of the answer, its end token included. A request is refused where the
+            model's context cannot hold prompt and answer. None is what the context leaves after the prompt.
+        token_cap: where `max_output_tokens` is None, a lower limit against answers that never end.
+    """
+
+    prompt: Prompt
+    spec: CompiledSpec | None = None
+    sampling: Sampling = GREEDY
+    max_output_tokens: int | None = None
+    token_cap: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_output_tokens is not None and self.max_output_tokens < 1:
+            raise EngineError(
+                f"max_output_tokens is {self.max_output_tokens}", help="ask for at least one token, the end token"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """What one request cost.
+
+    Attributes:
+        tokens: tokens of the answer, end token included.
+        prompt_tokens: tokens of the prompt.
+        forward_passes: passes of the model that this request took part in; reading the prompt counts as one.
+        jump_forward_tokens: tokens appended because the grammar left no choice, without a pass of their own.
+        mask_us: microseconds spent on filling and advancing this request's masks.
+        seconds: wall time from the start of its batch to its own end.
+        cached_tokens: tokens of the prompt that were in the engine's cache.
+    """
+
+    tokens: int = 0
+    prompt_tokens: int = 0
+    forward_passes: int = 0
+    jump_forward_tokens: int = 0
+    mask_us: float = 0.0
+    seconds: float = 0.0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineResult:
+    """The answer to one request.
+
+    Attributes:
+        text: what the tokens spell, without the end token.
+        token_ids: all tokens chosen, the end token included where there is one.
+        prompt_token_ids: the prompt as the model read it.
+        finish: why the answer ended.
+        error: what went wrong, exactly where `finish` is ``error``.
+        stats: what it cost.
+    """
+
+    text: str
+    token_ids: tuple[int, ...] = ()
+    prompt_token_ids: tuple[int, ...] = ()
+    finish: FinishReason
+    error: GenerationError | None = None
+    stats: Stats = field(default_factory=Stats)
+
+    @classmethod
+    def failed(cls, error: GenerationError, prompt_token_ids: Sequence[int] = ()) -> EngineResult:
+        """The result of a request that could not be answered."""
+        return cls(text="", finish="error", error=error, prompt_token_ids=tuple(prompt_token_ids))
+
+
+OnToken = Callable[[int, int, str], None]
+"""``on_token(row, tokens, text)``: request number ``row`` of the batch has ``tokens`` tokens, which spell ``text``.
+
+Called in the thread that generates, after each token. The whole text so far, because a request may be started again.
+"""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What runs a model. Safe to call from several threads."""
+
+    @property
+    def name(self) -> str:
+        """The engine and its model, for messages and cache keys."""
+        ...
+
+    def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
+        """Answers every request, in order; one that fails has a result with ``error`` and spoils no other.
+
+        Raises:
+            EngineError: the engine as a whole cannot work.
+            ModelError: its model cannot be loaded.
+        """
+        ...

@@ -1,0 +1,217 @@
+"""The embedded engine: any causal language model that transformers can load, in this process.
+
+One model, one batch at a time, prompts padded on the left. See `agentic_dsl.runtime.engines.decode` for why the loop is
+ours and why it stays this small.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentic_dsl.errors import MissingExtraError, ModelError
+from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, OnToken
+from agentic_dsl.runtime.engines.local import LocalEngine
+from agentic_dsl.runtime.mask_store import MaskStore
+from agentic_dsl.runtime.models import MODELS, require_model
+from agentic_dsl.runtime.tokenizer import Tokenizer, load_tokenizer
+
+if TYPE_CHECKING:
+    import torch
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_MODEL = "smollm2"
+
+_SHARED_FROM = 32
+"""A shared beginning of fewer tokens is not worth a pass of its own."""
+
+
+class TransformersEngine:
+    """A model and its tokenizer, loaded once; safe to call from several threads, which then take turns.
+
+    Greedy answers are the same alone and in a batch as far as the model's arithmetic is: padding is masked, but
+    matrix products of other shapes round differently, in bfloat16 visibly. Load the model with ``dtype="float32"``
+    where that matters more than speed.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        dtype: str = "bfloat16",
+        device: str | None = None,
+        max_batch_size: int = 8,
+        mask_store: MaskStore | None = None,
+    ) -> None:
+        """Loads the model, which takes seconds.
+
+        Args:
+            model: an embedded model's name, a folder that transformers can load, or a hub repository; None is
+                ``smollm2``.
+            dtype: a floating type of torch (``bfloat16``, ``float16``, ``float32``), or ``auto``: the file's own.
+            device: a device of torch; None is the first GPU, else the CPU.
+            max_batch_size: the most requests in one batch.
+            mask_store: where compiled grammars are kept on disk; None is the user's cache folder.
+
+        Raises:
+            MissingExtraError: torch or transformers is not installed.
+            ModelError: the model is missing or cannot be loaded.
+            TokenizerError: its tokenizer is missing or has no end token.
+        """
+        name = str(model or DEFAULT_MODEL)
+        location = str(require_model(name)) if name in MODELS else name
+        self.model_name = name
+        self.tokenizer: Tokenizer = load_tokenizer(location)
+        self._model = _load_model(name, location, dtype, device)
+        self._engine = LocalEngine(
+            self.tokenizer,
+            lambda _: ModelLogits(self._model),
+            context_tokens=_context_tokens(self._model),
+            max_batch_size=max_batch_size,
+            mask_store=mask_store or MaskStore(),
+        )
+
+    @property
+    def name(self) -> str:
+        """See `Engine.name`."""
+        return f"transformers/{self.model_name}"
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The most tokens of prompt and answer together."""
+        return self._engine.context_tokens
+
+    def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
+        """See `Engine.generate`."""
+        return self._engine.generate(requests, on_token=on_token)
+
+
+class ModelLogits:
+    """A `LogitsSource`: the model and the key-value cache of one batch.
+
+    What all prompts of the batch begin with (the system text, for equal constraints) is read once. The rest is padded
+    on the left; padding is masked and positions skip it, so that it changes nothing.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._cache: Any = None
+        self._mask: torch.Tensor | None = None
+
+    def start(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
+        """See `LogitsSource.start`."""
+        import torch
+
+        device = self._model.device
+        shared = _shared_prefix(prompts)
+        if shared >= _SHARED_FROM:
+            self._mask = torch.ones(1, shared, dtype=torch.long, device=device)
+            self._forward(torch.tensor([prompts[0][:shared]]), self._mask.cumsum(1) - 1)
+            self._cache.batch_repeat_interleave(len(prompts))
+        else:
+            shared = 0
+        rest = [list(prompt[shared:]) for prompt in prompts]
+        longest = max(map(len, rest))
+        # The padding is masked, so any token will do; 0 exists in every vocabulary.
+        ids = torch.tensor([[0] * (longest - len(own)) + own for own in rest])
+        mask = [[1] * shared + [0] * (longest - len(own)) + [1] * len(own) for own in rest]
+        self._mask = torch.tensor(mask, device=device)
+        positions = (self._mask.cumsum(1) - 1).clamp(min=0)
+        return self._forward(ids, positions[:, shared:])
+
+    def step(self, tokens: Sequence[int]) -> torch.Tensor:
+        """See `LogitsSource.step`."""
+        import torch
+
+        assert self._mask is not None, "start comes first"
+        self._mask = torch.cat([self._mask, self._mask.new_ones(len(tokens), 1)], dim=1)
+        return self._forward(torch.tensor(tokens)[:, None], self._mask.sum(1, keepdim=True) - 1)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """See `LogitsSource.keep`."""
+        import torch
+
+        assert self._mask is not None, "start comes first"
+        chosen = torch.tensor(rows, device=self._mask.device)
+        self._mask = self._mask[chosen]
+        self._cache.batch_select_indices(chosen)
+
+    def _forward(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        # Not inference_mode: its tensors could not be masked in place.
+        with torch.no_grad():
+            answer = self._model(
+                input_ids=ids.to(self._model.device),
+                attention_mask=self._mask,
+                position_ids=positions,
+                past_key_values=self._cache,
+                use_cache=True,
+                logits_to_keep=1,  # a prompt's other logits would take 200 kB a token
+            )
+            self._cache = answer.past_key_values
+            logits: torch.Tensor = answer.logits[:, -1, :]
+            return logits
+
+
+def _shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all of several prompts begin with; every prompt keeps at least one of its own."""
+    if len(prompts) < 2:
+        return 0
+    ordered = [tuple(prompt) for prompt in prompts]
+    first, last = min(ordered), max(ordered)  # what the extremes of the order share, all share
+    length = min(map(len, prompts)) - 1
+    return next((at for at in range(length) if first[at] != last[at]), length)
+
+
+def _load_model(name: str, location: str, dtype: str, device: str | None) -> Any:
+    try:
+        import torch
+        import transformers
+    except ImportError as exc:
+        raise MissingExtraError.of(exc.name or "transformers", "transformers") from exc
+    kind = "auto" if dtype == "auto" else getattr(torch, dtype, None)
+    if not (kind == "auto" or (isinstance(kind, torch.dtype) and kind.is_floating_point)):
+        raise ModelError(
+            f'"{dtype}" is no floating type of torch', help="name one of: bfloat16, float16, float32, auto"
+        )
+    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        with _quiet(transformers):
+            model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+                location, dtype=kind, local_files_only=Path(location).is_dir()
+            )
+        return model.to(place).eval()
+    # The boundary to transformers, which raises OSError, ValueError, RuntimeError, KeyError and more for bad folders.
+    except Exception as exc:
+        reason = next(iter(str(exc).strip().splitlines()), "") or type(exc).__name__
+        raise ModelError(
+            f'the model "{name}" cannot be loaded: {reason[:200]}',
+            help="give the name of an embedded model, a folder that transformers can load, or a hub repository",
+        ) from exc
+
+
+@contextmanager
+def _quiet(transformers: Any) -> Iterator[None]:
+    """Loads without progress bars and advice on stderr, which belongs to the command line's own output."""
+    logs = transformers.utils.logging
+    level, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
+    logs.set_verbosity_error()
+    logs.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logs.set_verbosity(level)
+        restore: Callable[[], None] = logs.enable_progress_bar if bars else logs.disable_progress_bar
+        restore()
+
+
+def _context_tokens(model: Any) -> int | None:
+    """The context length that the model's configuration names, if it does."""
+    config = model.config.get_text_config()
+    tokens = getattr(config, "max_position_embeddings", None)
+    return int(tokens) if tokens else None

@@ -1,0 +1,239 @@
+"""`SemanticMatcher`: tokens of which every answer is a valid document within its budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agentic_dsl.constraints import Constraints
+from agentic_dsl.errors import ConstraintError, EngineError
+from agentic_dsl.runtime.matcher.completion import IMPOSSIBLE, BudgetGate, Costs, costs
+from agentic_dsl.runtime.matcher.frames import Choice, Either, Fixed, Frame, feed, finish
+from agentic_dsl.runtime.matcher.headers import start
+from agentic_dsl.runtime.matcher.overlay import Overlay
+from agentic_dsl.runtime.matcher.plan import Plan
+from agentic_dsl.runtime.matcher.vocabulary_trie import trie_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from agentic_dsl.compiler.pipeline import CompiledSpec
+    from agentic_dsl.runtime.matcher.vocabulary_trie import Row
+    from agentic_dsl.runtime.tokenizer import Tokenizer
+
+
+class SemanticMatcher:
+    """The state of one sequence; see the protocol `Matcher`. Not to be shared between threads; a `fork` may.
+
+    The state is a list of frames, one for each token accepted: frames never change, so `rollback` and `fork` are exact.
+    """
+
+    __slots__ = ("_budget", "_costs", "_frames", "_last", "_overlay", "_terminated", "_vocabulary")
+
+    def __init__(
+        self,
+        source: CompiledSpec | Constraints | Plan,
+        tokenizer: Tokenizer,
+        *,
+        max_output_tokens: int | None = None,
+        overlay: Overlay | None = None,
+    ) -> None:
+        """Begins a sequence.
+
+        Args:
+            source: what the answer must be.
+            tokenizer: the model's.
+            max_output_tokens: the most tokens, end token included; None takes `Constraints.max_output_tokens`.
+            overlay: tables shared by the matchers of a tokenizer, so that they are made once.
+
+        Raises:
+            ConstraintError: no document satisfies the constraints, none fits into the budget (the message says how
+                many tokens are needed), or the tokenizer cannot spell one.
+        """
+        plan = plan_of(source)
+        self._vocabulary = tokenizer.vocabulary
+        self._overlay = overlay if overlay is not None else Overlay(trie_of(tokenizer.vocabulary))
+        self._frames: list[Frame] = [start(plan)]
+        self._terminated = False
+        self._last: tuple[Frame, Row] | None = None
+        self._budget = plan.constraints.max_output_tokens if max_output_tokens is None else max_output_tokens
+        self._costs: list[Costs] = []
+        if self._budget is not None:
+            first = _first_costs(self._frames[0], self._overlay)
+            if first.total > self._budget:
+                raise ConstraintError(
+                    f"max_output_tokens is {self._budget:,}, but the shortest answer takes {first.total:,} tokens",
+                    help=f"allow at least {first.total:,}",
+                )
+            self._costs.append(first)
+
+    def fill_bitmask(self, bitmask: npt.NDArray[np.int32], row: int) -> bool:
+        """See `Matcher.fill_bitmask`.
+
+        Raises:
+            EngineError: the bitmask has another type, shape or memory layout, or no such row.
+        """
+        words = self._overlay.trie.words
+        if (
+            bitmask.dtype != "int32"
+            or bitmask.ndim != 2
+            or bitmask.shape[1] != words
+            or not bitmask.flags.c_contiguous
+            or not 0 <= row < bitmask.shape[0]
+        ):
+            raise EngineError(
+                f"row {row} of this array cannot hold the mask of {len(self._vocabulary.tokens)} tokens",
+                help="allocate it with allocate_bitmask and keep it on the CPU",
+            )
+        target = bitmask[row].view("uint32")
+        frame = self._frames[-1]
+        if self._terminated or frame.is_final:
+            target[:] = self._overlay.trie.end_row
+            return True
+        if self._budget is None:
+            self._fill_freely(frame, target)
+            return True
+        left = self._budget - (len(self._frames) - 1)
+        base = self._costs[-1]
+        if base.total >= left:
+            target[:] = 0
+        else:
+            self._overlay.fill(frame, target, BudgetGate(self._overlay.trie.root, base, left))
+        target[base.first >> 5] |= target.dtype.type(1 << (base.first & 31))
+        return True
+
+    def _fill_freely(self, frame: Frame, target: Row) -> None:
+        """Fills without a budget; in the middle of a text the last mask still holds."""
+        if self._last is not None and frame.repeats(self._last[0], self._overlay.trie.longest):
+            target[:] = self._last[1]
+            return
+        self._overlay.fill(frame, target)
+        if frame.repeats(frame, self._overlay.trie.longest):
+            self._last = (frame, target.copy())
+
+    def accept(self, token_id: int) -> bool:
+        """See `Matcher.accept`. Blank and unknown tokens are never allowed."""
+        tokens = self._vocabulary.tokens
+        if self._terminated or not 0 <= token_id < len(tokens):
+            return False
+        frame = self._frames[-1]
+        token = tokens[token_id]
+        if token is None:
+            if token_id not in self._vocabulary.eos_token_ids or not frame.is_final:
+                return False
+            self._terminated = True
+            return True
+        after = feed(frame, token) if token else None
+        if after is None:
+            return False
+        if self._budget is not None:
+            base = self._costs[-1]
+            left = self._budget - (len(self._frames) - 1)
+            if base.total >= left and token_id != base.first:
+                return False
+            rest = costs(self._overlay.trie.root, finish(after), base)
+            if rest.total >= left:
+                return False
+            self._costs.append(rest)
+        self._frames.append(after)
+        return True
+
+    def rollback(self, n: int) -> None:
+        """See `Matcher.rollback`.
+
+        Raises:
+            EngineError: fewer tokens were accepted.
+        """
+        accepted = len(self._frames) - 1 + self._terminated
+        if not 0 <= n <= accepted:
+            raise EngineError(f"{n} tokens cannot be taken back: {accepted} were accepted")
+        if n and self._terminated:
+            self._terminated = False
+            n -= 1
+        if n:
+            del self._frames[-n:]
+            if self._budget is not None:
+                del self._costs[-n:]
+
+    def is_terminated(self) -> bool:
+        """See `Matcher.is_terminated`."""
+        return self._terminated
+
+    def jump_forward(self) -> str:
+        """See `Matcher.jump_forward`; only whole characters."""
+        if self._terminated:
+            return ""
+        return forced(self._frames[-1]).decode("utf-8", "ignore")
+
+    def completion(self) -> str:
+        """The text that the completion policy would write from here; in the middle of a character, what follows it."""
+        return finish(self._frames[-1]).decode("utf-8", "ignore")
+
+    def fork(self) -> SemanticMatcher:
+        """See `Matcher.fork`."""
+        other = object.__new__(SemanticMatcher)
+        other._vocabulary, other._overlay, other._budget = self._vocabulary, self._overlay, self._budget
+        other._last = self._last
+        other._frames, other._costs, other._terminated = list(self._frames), list(self._costs), self._terminated
+        return other
+
+    @property
+    def frame(self) -> Frame:
+        """What the tracker knows at this point."""
+        return self._frames[-1]
+
+
+def plan_of(source: CompiledSpec | Constraints | Plan) -> Plan:
+    """The plan of what an answer must be."""
+    if isinstance(source, Plan):
+        return source
+    return Plan.of(source if isinstance(source, Constraints) else source.constraints)
+
+
+def minimum_tokens(source: CompiledSpec | Constraints | Plan, tokenizer: Tokenizer) -> int:
+    """The fewest tokens, end token included, within which the matcher can complete an answer.
+
+    Raises:
+        ConstraintError: no document satisfies the constraints, or the tokenizer cannot spell one.
+    """
+    return _first_costs(start(plan_of(source)), Overlay(trie_of(tokenizer.vocabulary))).total
+
+
+def _first_costs(frame: Frame, overlay: Overlay) -> Costs:
+    first = costs(overlay.trie.root, finish(frame))
+    if first.total >= IMPOSSIBLE:
+        raise ConstraintError(
+            "the tokenizer has no tokens for some character that every answer needs",
+            help="use a tokenizer that has a token for every byte",
+        )
+    return first
+
+
+def forced(frame: Frame) -> bytes:
+    """The text with which every completion goes on."""
+    text = bytearray()
+    while not frame.is_final:
+        if isinstance(frame, Fixed):
+            text += frame.text[frame.at :]
+            frame = frame.then(frame.doc)
+            continue
+        if not isinstance(frame, Choice | Either):
+            following = frame.allowed() if _may_be_forced(frame) else b""
+        else:
+            following = frame.allowed()
+        if len(following) != 1:
+            break
+        text += following
+        after = frame.step(following[0])
+        assert after is not None  # it is allowed
+        frame = after
+    return bytes(text)
+
+
+def _may_be_forced(frame: Frame) -> bool:
+    """Whether it is worth trying every byte."""
+    hints = frame.hints()
+    return hints is not None and len(hints) < 8
+
+
+__all__ = ["SemanticMatcher", "forced", "minimum_tokens", "plan_of"]

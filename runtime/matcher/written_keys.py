@@ -1,0 +1,29 @@
+"""Keys that a node writes: what is still required first, and any other word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agentic_dsl.compiler.grammar.words import YAML_WORDS
+from agentic_dsl.runtime.matcher.open_words import WORD, OpenWord, ThenWord, can_begin
+
+if TYPE_CHECKING:
+    from agentic_dsl.runtime.matcher.state import Draft
+
+
+def written_key(doc: Draft, end: bytes, then: ThenWord) -> OpenWord:
+    """A key that the mapping or list does not have yet; ``end`` is the byte after it."""
+    return OpenWord(doc, WORD, end, then, limit=doc.plan.max_word, known=_missing(doc), taken=_taken(doc))
+
+
+def more_keys(doc: Draft) -> bool:
+    """Whether there is another key that the mapping or list does not have."""
+    return can_begin(WORD, doc.plan.max_word, _missing(doc), True, _taken(doc))
+
+
+def _missing(doc: Draft) -> list[str]:
+    return [name for name in doc.wanted_keys if name not in doc.node.keys]
+
+
+def _taken(doc: Draft) -> tuple[str, ...]:
+    return tuple(sorted({*YAML_WORDS, *doc.node.keys}))

@@ -1,0 +1,101 @@
+"""`generate` with the random engine, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import EXAMPLES, Cli
+
+TOOLS = EXAMPLES / "tools.json"
+SMALL = ("--max-nodes", 3, "--max-text-chars", 20, "--engine", "random", "--model", "bytes")
+
+
+def test_a_dry_run_prints_prompt_and_grammar(cli: Cli) -> None:
+    result = cli("generate", "Find a hotel.", "--tools", TOOLS, "--dry-run")
+    assert result.code == 0
+    assert result.out.startswith("--- prompt: system\n")
+    assert "--- prompt: user\nTask: Find a hotel.\n" in result.out
+    assert "root ::=" in result.out.partition("--- grammar: xgrammar\n")[2]
+    record = json.loads(cli("generate", "Find a hotel.", "--tools", TOOLS, "--dry-run", "--format", "json").out)
+    assert [turn["role"] for turn in record["prompt"]] == ["system", "user"]
+    assert record["grammar"] in result.out
+
+
+def test_the_task_can_come_from_standard_input(cli: Cli) -> None:
+    result = cli("generate", "-", "--dry-run", stdin="Find a hötel.\n")
+    assert "Task: Find a hötel.\n" in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["", "--dry-run"], "the task is empty"),
+        (["-", "--spec", "-"], "PROMPT and --spec both read standard input"),
+        (["x", "--temperature", "-1"], "temperature"),
+        (["x", "--n", "0"], "n"),
+        (["x", "--engine", "magic"], "magic"),
+    ],
+)
+def test_wrong_usage_is_named(cli: Cli, arguments: list[str], message: str) -> None:
+    result = cli("generate", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+
+
+def test_a_model_that_is_not_pulled_names_the_command(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTIC_DSL_MODELS_DIR", str(folder / "no-models"))
+    result = cli("generate", "x")
+    assert result.code == 2
+    assert "agentic-dsl models pull smollm2" in result.err
+
+
+@pytest.mark.masks
+def test_an_answer_of_the_random_engine_is_a_block(cli: Cli) -> None:
+    result = cli("generate", "x", *SMALL, "--seed", 1)
+    assert result.code in (0, 1)
+    assert result.out.startswith("### AgenticDSL `/dynamic/plan`\n```yaml\n")
+    assert result.out.endswith("```\n")
+    assert result.err.splitlines()[-1].startswith("valid: " if result.code == 0 else "invalid: ")
+
+
+@pytest.mark.masks
+def test_the_record_has_the_documented_shape_and_a_seed_repeats_it(cli: Cli) -> None:
+    arguments = ("generate", "x", *SMALL, "--seed", 1, "--format", "json")
+    result = cli(*arguments)
+    record = json.loads(result.out)
+    keys = ["valid", "text", "subgraph", "diagnostics", "report", "stats", "token_ids"]
+    assert list(record) == keys
+    assert record["valid"] is (result.code == 0)
+    assert record["subgraph"]["path"] == "/dynamic/plan"
+    assert {"id", "type"} <= set(record["subgraph"]["nodes"][0])
+    again = json.loads(cli(*arguments).out)
+    assert again["text"] == record["text"]
+    assert again["token_ids"] == record["token_ids"]
+
+
+@pytest.mark.masks
+def test_several_answers_differ(cli: Cli) -> None:
+    record = json.loads(cli("generate", "x", *SMALL, "--seed", 1, "--n", 3, "--format", "json").out)
+    assert len({generation["text"] for generation in record["generations"]}) == 3
+
+
+@pytest.mark.masks
+def test_an_answer_cut_by_the_budget_is_invalid_and_says_so(cli: Cli) -> None:
+    result = cli("generate", "x", *SMALL, "--seed", 1, "--max-output-tokens", 60)
+    assert result.code in (1, 2)
+    assert "max_output_tokens" in result.err or "ADL711" in result.err
+
+
+@pytest.mark.model
+def test_the_embedded_model_writes_a_block(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from agentic_dsl.runtime.models import model_path
+
+    if model_path("smollm2") is None:
+        pytest.skip("the model smollm2 is not pulled")
+    result = cli("generate", "Greet the user.", "--max-nodes", 3, "--max-output-tokens", 60, "--format", "json")
+    record = json.loads(result.out)
+    assert result.code == (0 if record["valid"] else 1)
+    assert record["text"].startswith("### AgenticDSL `/dynamic/plan`\n")
+    assert record["stats"]["tokens"] == len(record["token_ids"])
