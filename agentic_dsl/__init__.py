@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from agentic_dsl.runtime.engines.base import Sampling, Stats
     from agentic_dsl.runtime.generation import AgenticLLM, Generation
     from agentic_dsl.runtime.masks import compile_masks
-    from agentic_dsl.runtime.matcher import Matcher
+    from agentic_dsl.runtime.spec_matcher import Matcher
     from agentic_dsl.runtime.tokenizer import Tokenizer, load_tokenizer
 
     __version__: str
@@ -56,7 +56,7 @@ _HOME = {
     "GenerationError": "errors",
     "Library": "compiler.library",
     "LibrarySpec": "constraints",
-    "Matcher": "runtime.matcher",
+    "Matcher": "runtime.spec_matcher",
     "MissingExtraError": "errors",
     "ModelError": "errors",
     "Sampling": "runtime.engines.base",

@@ -9,10 +9,11 @@ from typing import Any
 from agentic_dsl.node_table import ROWS, AnyNode, FieldKind, FieldSpec, UnknownNode, WaitFor, field_specs
 from agentic_dsl.paths import Path, Reference, ReferenceKind
 
-_KINDS = frozenset({FieldKind.REFERENCE, FieldKind.REFERENCES, FieldKind.WAIT})
+KINDS = frozenset({FieldKind.REFERENCE, FieldKind.REFERENCES, FieldKind.WAIT})
+"""The kinds of field that hold references."""
 
 _FIELDS: Mapping[type, tuple[FieldSpec, ...]] = {
-    row: tuple(spec for spec in field_specs(row) if spec.kind in _KINDS) for row in (*ROWS, UnknownNode)
+    row: tuple(spec for spec in field_specs(row) if spec.kind in KINDS) for row in (*ROWS, UnknownNode)
 }
 
 

@@ -61,7 +61,7 @@ class Path:
     segments: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not self.segments or not all(SEGMENT.fullmatch(s) for s in self.segments):
+        if not self.segments or not all(map(SEGMENT.fullmatch, self.segments)):
             raise ValueError(f"not a path: {'/' + '/'.join(self.segments)!r}")
 
     def __str__(self) -> str:

@@ -22,6 +22,7 @@ from agentic_dsl.compiler.checks import (
 )
 from agentic_dsl.compiler.checks.context import Check, CheckContext, CheckMode
 from agentic_dsl.compiler.library import Library
+from agentic_dsl.compiler.parse.collector import collector_paused
 from agentic_dsl.constraints import MAX_NODES, Constraints
 from agentic_dsl.diagnostics import Diagnostic, in_order
 
@@ -88,11 +89,12 @@ def check(
         disabled_namespaces: first segments that must not be written, such as ``app``.
     """
     context = CheckContext(document, library, constraints, mode, disabled_namespaces)
-    too_large = len(context.resolver.places) > MAX_NODES
-    findings = [_graded(finding, context) for finding in document.diagnostics]
-    for run in CHEAP_PASSES if too_large else PASSES:
-        findings += run(context)
-    return list(in_order(findings))
+    with collector_paused(len(document.source.text)):
+        too_large = len(context.resolver.places) > MAX_NODES
+        findings = [_graded(finding, context) for finding in document.diagnostics]
+        for run in CHEAP_PASSES if too_large else PASSES:
+            findings += run(context)
+        return list(in_order(findings))
 
 
 def _graded(finding: Diagnostic, context: CheckContext) -> Diagnostic:

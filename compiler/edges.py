@@ -7,8 +7,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from agentic_dsl.compiler.resolution import Callee, Target
-from agentic_dsl.node_references import reference_fields, references_in
-from agentic_dsl.node_table import AnyNode, FieldKind, FieldSpec
+from agentic_dsl.node_references import reference_fields
+from agentic_dsl.node_table import AnyNode, FieldSpec, WaitFor
 from agentic_dsl.paths import Reference
 from agentic_dsl.span import SpanPath
 
@@ -74,9 +74,11 @@ NEXT, BRANCHES, SOURCES, WAIT_FOR = "next", "branches", "sources", "wait_for"
 def references_of(node: AnyNode) -> Iterator[tuple[FieldSpec, SpanPath, Reference]]:
     """Every reference of a node: its cell of the table, its place in the node, itself; lists in their order."""
     for spec in reference_fields(node):
-        if spec.kind is FieldKind.REFERENCE:
-            if (reference := getattr(node, spec.name)) is not None:
-                yield spec, spec.path, reference
+        held = getattr(node, spec.name)
+        if not held:
+            continue
+        if isinstance(held, Reference):
+            yield spec, spec.path, held
         else:
-            for position, listed in enumerate(references_in(node, spec)):
+            for position, listed in enumerate(held.references if isinstance(held, WaitFor) else held):
                 yield spec, (*spec.path, position), listed

@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 
 from agentic_dsl import codes
 from agentic_dsl.ast import Contract, Document, Subgraph
+from agentic_dsl.compiler.parse.collector import collector_paused
 from agentic_dsl.constraints import LibrarySpec
 from agentic_dsl.diagnostics import Diagnostic
 from agentic_dsl.errors import UsageError
@@ -93,15 +94,10 @@ class Library:
         """
         from agentic_dsl.compiler.parse.document import parse  # reads grammars; only loading needs it
 
-        documents: list[Document] = []
-        unreadable: list[LibraryFinding] = []
-        for file in _files(paths):
-            text = _read(file)
-            if isinstance(text, LibraryFinding):
-                unreadable.append(text)
-            else:
-                documents.append(parse(text, path=str(file)))
-        return cls(tuple(documents), tuple(unreadable))
+        read = [(str(file), _read(file)) for file in _files(paths)]
+        with collector_paused(sum(len(text) for _, text in read if isinstance(text, str))):
+            documents = tuple(parse(text, path=path) for path, text in read if isinstance(text, str))
+        return cls(documents, tuple(text for _, text in read if isinstance(text, LibraryFinding)))
 
     @classmethod
     def of(cls, documents: Iterable[Document]) -> Library:
@@ -121,6 +117,17 @@ class Library:
         for entry in self.entries:
             grouped.setdefault(entry.path, []).append(entry)
         return {path: tuple(entries) for path, entries in grouped.items()}
+
+    @cached_property
+    def _by_name(self) -> Mapping[str | None, tuple[Document, ...]]:
+        grouped: dict[str | None, list[Document]] = {}
+        for document in self.documents:
+            grouped.setdefault(document.source.path, []).append(document)
+        return {name: tuple(documents) for name, documents in grouped.items()}
+
+    def named(self, name: str | None) -> tuple[Document, ...]:
+        """The documents that people know by a name, None for those without one."""
+        return self._by_name.get(name, ())
 
     def resolve(
         self, path: Path, pattern: Version | None = None, *, range: VersionRange | None = None

@@ -71,16 +71,19 @@ class Callee:
     entry: LibraryEntry | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The result of resolving one reference."""
+class Target(NamedTuple):
+    """The result of resolving one reference.
+
+    Attributes:
+        node: index of the node, for `NODE`.
+        call: the library entry, for `CALL`.
+        block: the block, where a reference named one.
+    """
 
     kind: TargetKind
     node: int = -1
-    """Index of the node, for `NODE`."""
     call: Callee | None = None
     block: Subgraph | None = None
-    """The block, where a reference named one."""
 
     @property
     def is_known(self) -> bool:
@@ -227,7 +230,7 @@ class Resolver:
         if path is None:
             return _INVALID
         if (found := self._nodes_by_path.get(reference.text)) is not None and (
-            not path.is_library or self.places[found.node].block == block
+            self.places[found.node].block == block or not path.is_library
         ):
             return found
         if reference.text in SYSTEM_TARGETS:

@@ -80,9 +80,13 @@ class CompiledGrammar:
 
     def matcher(self) -> GrammarMatcher:
         """A new matcher at the beginning of the text."""
+        return GrammarMatcher(self.start(), self.vocabulary)
+
+    def start(self) -> Any:
+        """xgrammar's own matcher at the beginning of the text; a `GrammarMatcher` takes it over."""
         import xgrammar
 
-        return GrammarMatcher(xgrammar.GrammarMatcher(self.handle), self.vocabulary)
+        return xgrammar.GrammarMatcher(self.handle)
 
 
 class MaskCompiler:

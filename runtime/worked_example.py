@@ -4,7 +4,7 @@ They are built as trees and printed by the formatter, so they cannot fall behind
 request's own constraints (path, node types, size, signature), so that nothing in them teaches what the grammar forbids.
 Tasks, tools and context are their own. There is a short one and a longer one, because small models otherwise take
 the number of nodes for a part of the layout; ids are numbered, because small models then name the node that they
-write next, where after a telling id they write another one (docs/decisions/0012-prompt.md).
+write next, where after a telling id they write another one.
 """
 
 from __future__ import annotations

@@ -73,6 +73,8 @@ def check_generation_cycles(context: CheckContext) -> Iterator[Diagnostic]:
     A block reaches the libraries that it calls, the blocks that it goes to, and the blocks of the document at or
     below the ``namespace_prefix`` of what it generates. Libraries outside the document are followed too.
     """
+    if not _may_recur(context):
+        return
     graph = _BlockGraph(context)
     own = len(context.resolver.blocks)
     for number in sorted(graph.on_cycles()):
@@ -95,6 +97,16 @@ def check_generation_cycles(context: CheckContext) -> Iterator[Diagnostic]:
                 severity=Severity.ERROR if through else Severity.WARNING,
             )
             break
+
+
+def _may_recur(context: CheckContext) -> bool:
+    """Whether any block leads to a block at all; most documents are one block that calls nothing."""
+    graph = context.graph
+    return (
+        bool(graph.crossing)
+        or any(link.target.kind is TargetKind.CALL for link in graph.links)
+        or any(isinstance(place.node, GenerateSubgraph) for place in graph.places)
+    )
 
 
 class _Step(NamedTuple):

@@ -14,9 +14,9 @@ from agentic_dsl.compiler.checks.catalogue import KnownTool, known_tools
 from agentic_dsl.compiler.edges import Link
 from agentic_dsl.compiler.graph import Graph, build_graph
 from agentic_dsl.compiler.guards import Guards, compute_guards
-from agentic_dsl.compiler.library import Library, LibraryEntry
+from agentic_dsl.compiler.library import Library, LibraryEntry, entries_of
 from agentic_dsl.compiler.parse.reference import parse_version
-from agentic_dsl.compiler.parse.scalar_span import span_in_scalar
+from agentic_dsl.compiler.parse.scalar_span import span_in_scalar, text_of_scalar
 from agentic_dsl.compiler.parse.signature import parse_signature
 from agentic_dsl.compiler.resolution import Callee, Place, Resolver, stated_callee
 from agentic_dsl.compiler.suggestions import Suggester
@@ -63,10 +63,13 @@ class CheckContext:
         """The library's entries by path, without those of the document itself when it is one of the library's files."""
         if self.library is None:
             return {}
-        if not any(self.is_same(document) for document in self.library.documents):
+        own = [document for document in self.library.named(self.document.source.path) if self.is_same(document)]
+        if not own:
             return self.library.by_path
-        others = Library.of(d for d in self.library.documents if not self.is_same(d))
-        return others.by_path
+        entries = dict(self.library.by_path)
+        for path in {entry.path for document in own for entry in entries_of(document)}:
+            entries[path] = tuple(entry for entry in entries[path] if not self.is_same(entry.document))
+        return entries
 
     def is_same(self, document: Document) -> bool:
         """Whether a library's document is the one being checked."""
@@ -178,13 +181,14 @@ class CheckContext:
 
     def inside(self, scalar: Span, inner: Span) -> Span:
         """The place of a part of a string, given the place of the string in the document."""
-        if scalar == NOWHERE or scalar.end > len(self.document.source.text):
-            return scalar
-        return span_in_scalar(self.document.source, scalar, inner)
+        return span_in_scalar(self.document.source, scalar, inner) if self._is_written(scalar) else scalar
 
-    def holds(self, span: Span, part: str) -> bool:
-        """Whether ``part`` stands somewhere in a span of the document's text."""
-        return self.document.source.text.find(part, span.start, span.end) >= 0
+    def text_at(self, scalar: Span) -> str | None:
+        """The string that was written at a place, None where nothing was: a program made the node."""
+        return text_of_scalar(self.document.source, scalar) if self._is_written(scalar) else None
+
+    def _is_written(self, scalar: Span) -> bool:
+        return scalar != NOWHERE and scalar.end <= len(self.document.source.text)
 
     def span_of(self, link: Link) -> Span:
         """The place of a reference."""

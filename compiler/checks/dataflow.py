@@ -2,70 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
 
 from agentic_dsl import codes
-from agentic_dsl.compiler.availability import outputs_of
+from agentic_dsl.compiler.availability import EVERYTHING, outputs_of
 from agentic_dsl.compiler.checks.catalogue import lacks, result_schema
 from agentic_dsl.compiler.checks.context import CheckContext
 from agentic_dsl.compiler.edges import BRANCHES, NEXT, Call, EdgeKind, Link
 from agentic_dsl.compiler.parse.problem import Problem
-from agentic_dsl.compiler.parse.spellings import CONDITION_OPEN
-from agentic_dsl.compiler.parse.template import parse_condition, parse_template
+from agentic_dsl.compiler.parse.spellings import condition_shift
 from agentic_dsl.compiler.resolution import Place, TargetKind
-from agentic_dsl.compiler.templates import templates_of
+from agentic_dsl.compiler.templates import reads_of, reads_of_condition, templates_of
 from agentic_dsl.diagnostics import Diagnostic, Severity
-from agentic_dsl.node_table import Assert, End, ToolCall
-from agentic_dsl.span import Span
-from agentic_dsl.template import ALWAYS_THERE, Read, reads
+from agentic_dsl.node_table import AnyNode, Assert, End, ToolCall
+from agentic_dsl.signature import Signature
+from agentic_dsl.span import Span, SpanPath
+from agentic_dsl.template import ALWAYS_THERE, Read
 
 PROVIDED = ALWAYS_THERE | {"ctx_snapshots"}
 """Names that the runtime puts into every context."""
 
-_CACHED = 16_384
+_CONDITION = ("condition",)
+"""The field of an assert that is one expression, with or without braces."""
 
-
-@lru_cache(maxsize=_CACHED)
-def reads_of(text: str, is_condition: bool = False) -> tuple[Read, ...] | Problem:
-    """What a string reads of the context; a string without a template reads nothing."""
-    template = parse_condition(text) if is_condition else parse_template(text)
-    if template is None:
-        return ()
-    return template if isinstance(template, Problem) else tuple(reads(template))
+Locate = Callable[[Span], Span]
+"""From a place in a template to the place in the document; called for findings only."""
 
 
 def check_templates(context: CheckContext) -> Iterator[Diagnostic]:
     """Every template parses, and every name that it reads is available."""
     reader = _Reader(context)
-    for place in context.graph.places:
+    graph, availability = context.graph, context.availability
+    for place in graph.places:
         node = place.node
-        listed = {link.path: link for link in context.graph.links_of[place.number]}
-        roots = {path[0] for path in listed}
-        at = context.availability.at[place.number] if node.spec.has_edges else -1
-        for path, text in templates_of(node):
-            if path[0] in roots and path in listed:
-                continue  # read when the reference is followed, see `_check_link`
-            is_condition = isinstance(node, Assert) and path == ("condition",)
-            if "{" not in text and not is_condition:
-                continue
-            found = reads_of(text, is_condition)
-            if found:
-                span = node.at(*path)
-                # The parser puts braces around a bare condition, so its places lie that much further left.
-                bare = is_condition and text.startswith(CONDITION_OPEN) and not context.holds(span, "{{")
-                yield from reader.findings(place, span, found, at, -len(CONDITION_OPEN) if bare else 0)
-        for link in listed.values():
+        at = availability.at[place.number] if node.spec.has_edges else EVERYTHING
+        for path, text in templates_of(node, references=False):
+            is_condition = isinstance(node, Assert) and path == _CONDITION
+            if is_condition or "{" in text:
+                found = reads_of_condition(text) if is_condition else reads_of(text)
+                if found:
+                    locate = partial(
+                        _place_in_condition if is_condition else _place_in_field, context, node, path, text
+                    )
+                    yield from reader.findings(place, found, at, locate)
+        for link in graph.links_of[place.number]:
             if "{" in link.reference.text:
                 yield from _check_link(reader, place, link)
         if isinstance(node, End):
             yield from reader.selected(place, node)
 
 
+def _place_in_field(context: CheckContext, node: AnyNode, path: SpanPath, _text: str, inner: Span) -> Span:
+    return context.inside(node.at(*path), inner)
+
+
+def _place_in_condition(context: CheckContext, node: AnyNode, path: SpanPath, text: str, inner: Span) -> Span:
+    """The same for a condition, which was perhaps written without braces."""
+    span = node.at(*path)
+    written = context.text_at(span)
+    return span if written is None else context.inside(span, inner.shift(condition_shift(written, text)))
+
+
 def _check_link(reader: _Reader, place: Place, link: Link) -> Iterator[Diagnostic]:
     """The templates of a reference: they are filled in when the node has run and the calls before it have."""
     context = reader.context
-    text, span = link.reference.text, context.span_of(link)
+    text = link.reference.text
     at = context.availability.at[place.number]
     if link.field in (NEXT, BRANCHES):
         before = _calls_before(context, link)
@@ -78,7 +80,11 @@ def _check_link(reader: _Reader, place: Place, link: Link) -> Iterator[Diagnosti
         offset = max(text.find(value, offset), 0)
         found = reads_of(value)
         if found:
-            yield from reader.findings(place, span, found, at, offset)
+            yield from reader.findings(place, found, at, partial(_place_in_link, context, link, offset))
+
+
+def _place_in_link(context: CheckContext, link: Link, offset: int, inner: Span) -> Span:
+    return context.inside(context.span_of(link), inner.shift(offset))
 
 
 def _calls_before(context: CheckContext, link: Link) -> list[Call]:
@@ -96,32 +102,56 @@ class _Reader:
 
     def __init__(self, context: CheckContext) -> None:
         self.context = context
-        graph = context.graph
-        groups = len(context.resolver.blocks)
-        self.written: list[set[str]] = [set() for _ in range(groups)]
+        self.names = context.availability.names
+
+    @cached_property
+    def written(self) -> tuple[set[str], ...]:
         """For each group of blocks the names that nodes or calls in it write."""
-        self.optional: list[set[str]] = [set() for _ in range(groups)]
-        """The same for outputs of calls that may be left out."""
-        self.callers: dict[str, list[tuple[Place, object]]] = {}
-        """For each name the nodes that write it, with the schema of what a tool writes."""
+        graph = self.context.graph
+        written: tuple[set[str], ...] = tuple(set() for _ in self.context.resolver.blocks)
         for place in graph.places:
-            self.written[graph.group[place.block]].update(place.node.writes)
-            for name in place.node.writes:
-                self.callers.setdefault(name, []).append((place, self._schema(place, name)))
+            written[graph.group[place.block]].update(place.node.writes)
+        for group, signature in self._called:
+            written[group].update(signature.required_outputs)
+        return written
+
+    @cached_property
+    def optional(self) -> tuple[set[str], ...]:
+        """The same for outputs of calls that may be left out."""
+        optional: tuple[set[str], ...] = tuple(set() for _ in self.context.resolver.blocks)
+        for group, signature in self._called:
+            optional[group].update(p.name for p in signature.outputs if not p.required)
+        return optional
+
+    @property
+    def _called(self) -> Iterator[tuple[int, Signature]]:
+        """The signatures of the libraries called, with the group of blocks that calls them."""
+        graph = self.context.graph
         for link in graph.links:
             call = link.target.call
             if call is not None and call.signature is not None:
-                group = graph.group[graph.places[link.source].block]
-                self.written[group].update(call.signature.required_outputs)
-                self.optional[group].update(p.name for p in call.signature.outputs if not p.required)
+                yield graph.group[graph.places[link.source].block], call.signature
+
+    @cached_property
+    def writers(self) -> dict[str, list[tuple[Place, object]]]:
+        """For each name the nodes that write it, with the schema of what a tool writes."""
+        graph = self.context.graph
+        writers: dict[str, list[tuple[Place, object]]] = {}
+        for place in graph.places:
+            for name in place.node.writes:
+                writers.setdefault(name, []).append((place, self._schema(place, name)))
+        for link in graph.links:
+            call = link.target.call
+            if call is not None and call.signature is not None:
                 for parameter in call.signature.outputs:
-                    self.callers.setdefault(parameter.name, []).append((graph.places[link.source], None))
-        self.inputs = frozenset(
-            parameter.name
-            for block in context.resolver.blocks
-            if block.signature is not None
-            for parameter in block.signature.inputs
-        )
+                    writers.setdefault(parameter.name, []).append((graph.places[link.source], None))
+        return writers
+
+    @cached_property
+    def inputs(self) -> frozenset[str]:
+        """The inputs of every block."""
+        blocks = self.context.resolver.blocks
+        return frozenset(p.name for block in blocks if block.signature is not None for p in block.signature.inputs)
 
     def _schema(self, place: Place, name: str) -> object:
         if not isinstance(place.node, ToolCall):
@@ -130,23 +160,22 @@ class _Reader:
         return None if tool is None else result_schema(tool, place.node, name)
 
     def findings(
-        self, place: Place, span: Span, found: tuple[Read, ...] | Problem, at: int, offset: int = 0
+        self, place: Place, found: tuple[Read, ...] | Problem, at: int, locate: Locate
     ) -> Iterator[Diagnostic]:
-        """What is wrong with the reads of one string at ``span``, whose text begins ``offset`` into it."""
-        context = self.context
+        """What is wrong with the reads of one string."""
         if isinstance(found, Problem):
             kind = codes.FORBIDDEN_TEMPLATE if found.forbidden else codes.TEMPLATE_SYNTAX
-            yield kind.at(context.inside(span, found.span.shift(offset)), found.message, help=found.help)
+            yield kind.at(locate(found.span), found.message, help=found.help)
             return
         for read in found:
             if read.guarded or read.name in PROVIDED:
                 continue
-            if not context.availability.names.has(at, read.name):
-                yield self._unavailable(place, context.inside(span, read.span.shift(offset)), read.name, at)
+            if not self.names.has(at, read.name):
+                yield self._unavailable(place, locate(read.span), read.name, at)
             elif read.fields and (wrong := self._unknown_field(place, read)) is not None:
                 field, tool = wrong
                 yield codes.UNKNOWN_RESULT_FIELD.at(
-                    context.inside(span, read.span.shift(offset)),
+                    locate(read.span),
                     f'node "{place.node.id}" reads "{field}" of "{read.name}": "{tool}" gives no such field',
                     help="read a field that the tool's returns declares",
                 )
@@ -177,7 +206,9 @@ class _Reader:
 
     def _unknown_field(self, place: Place, read: Read) -> tuple[str, str] | None:
         """The field that is in no result that the name can hold, and the tool; None where one may have it."""
-        writers = self.callers.get(read.name, ())
+        if not self.context.tools:
+            return None  # nothing is known of any result
+        writers = self.writers.get(read.name, ())
         if not writers or read.name in self.inputs:
             return None
         context = self.context.constraints.context if self.context.constraints else None

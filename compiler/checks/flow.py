@@ -56,6 +56,8 @@ def _remedy(count: int) -> str:
 def check_reachability(context: CheckContext) -> Iterator[Diagnostic]:
     """A path leads to every node. Of several unreachable nodes in a row, the first is named."""
     graph = context.graph
+    if len(graph.reachable) == len(graph.places):
+        return
     silent = _groups_with_gaps(context)
     unreachable = [
         place

@@ -9,10 +9,10 @@ from agentic_dsl.ast import Block, Contract, Meta, Opaque, Resources, Subgraph
 from agentic_dsl.compiler.checks.context import CheckContext
 from agentic_dsl.compiler.checks.schemas import is_template
 from agentic_dsl.compiler.edges import Link
-from agentic_dsl.compiler.resolution import TargetKind
+from agentic_dsl.compiler.resolution import Place, TargetKind
 from agentic_dsl.diagnostics import Diagnostic, Severity
 from agentic_dsl.node_table import GenerateSubgraph
-from agentic_dsl.paths import NAMESPACES, Layer
+from agentic_dsl.paths import NAMESPACES, Layer, Path
 
 _RESERVED = "__"
 _GENERATES_ONLY_IN = ("lib", "dslgraph")
@@ -101,31 +101,39 @@ def check_names(context: CheckContext) -> Iterator[Diagnostic]:
 
 def check_layers(context: CheckContext) -> Iterator[Diagnostic]:
     """Layer-3 libraries reach out through contracts only; ``llm_generate_dsl`` stays under ``/lib/dslgraph``."""
+    knowledge = tuple(_is_knowledge(block.path) for block in context.resolver.blocks)
     for place in context.graph.places:
-        node, path = place.node, place.subgraph.path
-        namespace = path.namespace
-        knowledge = namespace is not None and namespace.layer is Layer.KNOWLEDGE
-        if knowledge and node.spec.reaches_out:
-            yield codes.LAYER.at(
-                node.at("type"),
-                f'node "{node.id}" is a {node.type}, which "{path}" of the knowledge layer must not use',
-                help="call a library under /lib that does it",
-            )
-        elif node.spelling == _OLD_GENERATE and not path.under(*_GENERATES_ONLY_IN):
+        node = place.node
+        if knowledge[place.block]:
+            yield from _check_knowledge(context, place)
+        elif node.spelling == _OLD_GENERATE and not place.subgraph.path.under(*_GENERATES_ONLY_IN):
             yield codes.LAYER.at(
                 node.at("type"),
                 f'node "{node.id}" is a {_OLD_GENERATE}, which is allowed under /lib/dslgraph only',
                 help="use generate_subgraph, or call /lib/dslgraph/generate@v1",
                 severity=context.doubtful,
             )
-        if knowledge:
-            for link in context.graph.links_of[place.number]:
-                if _leaves_libraries(context, link):
-                    yield codes.LAYER.at(
-                        context.span_of(link),
-                        f'node "{node.id}" of the library "{path}" goes to "{link.reference}", which is no library',
-                        help="refer to nodes of the library, to ends and to /lib only",
-                    )
+
+
+def _is_knowledge(path: Path) -> bool:
+    return path.namespace is not None and path.namespace.layer is Layer.KNOWLEDGE
+
+
+def _check_knowledge(context: CheckContext, place: Place) -> Iterator[Diagnostic]:
+    node, path = place.node, place.subgraph.path
+    if node.spec.reaches_out:
+        yield codes.LAYER.at(
+            node.at("type"),
+            f'node "{node.id}" is a {node.type}, which "{path}" of the knowledge layer must not use',
+            help="call a library under /lib that does it",
+        )
+    for link in context.graph.links_of[place.number]:
+        if _leaves_libraries(context, link):
+            yield codes.LAYER.at(
+                context.span_of(link),
+                f'node "{node.id}" of the library "{path}" goes to "{link.reference}", which is no library',
+                help="refer to nodes of the library, to ends and to /lib only",
+            )
 
 
 def _leaves_libraries(context: CheckContext, link: Link) -> bool:

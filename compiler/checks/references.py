@@ -20,6 +20,8 @@ def check_references(context: CheckContext) -> Iterator[Diagnostic]:
     """Every static reference names something; templates only where the mode allows them."""
     for link in context.graph.links:
         match link.target.kind:
+            case TargetKind.NODE:  # first: nearly all are
+                yield from _node(context, link)
             case TargetKind.MISSING:
                 yield from _missing(context, link)
             case TargetKind.NO_VERSION:
@@ -38,8 +40,6 @@ def check_references(context: CheckContext) -> Iterator[Diagnostic]:
                     f'node "{_id(context, link)}" calls the library "{link.reference}" in {link.field}',
                     help="name a node there, and call the library in the next of that node",
                 )
-            case TargetKind.NODE:
-                yield from _node(context, link)
             case _:
                 pass
 
@@ -127,8 +127,8 @@ def check_lists(context: CheckContext) -> Iterator[Diagnostic]:
     """A list is ``calls* (end | nodes+)?``; branches are nodes; nothing is named twice."""
     graph = context.graph
     for links in graph.links_of:
-        if len(links) == 1 and links[0].field == NEXT and links[0].target.kind is TargetKind.NODE:
-            continue  # by far the most frequent list, and nothing can be wrong with it
+        if _are_single_nodes(links):
+            continue
         for field in dict.fromkeys(link.field for link in links):
             listed = [link for link in links if link.field == field]
             yield from _twice(context, listed)
@@ -136,6 +136,16 @@ def check_lists(context: CheckContext) -> Iterator[Diagnostic]:
                 yield from _check_next(context, listed)
             elif field in (BRANCHES, WAIT_FOR, SOURCES):
                 yield from _only_nodes(context, listed)
+
+
+def _are_single_nodes(links: tuple[Link, ...]) -> bool:
+    """Whether each field names one node: so it is with most nodes, and nothing can be wrong with such lists."""
+    fields = set()
+    for link in links:
+        if link.target.kind is not TargetKind.NODE or link.field in fields:
+            return False
+        fields.add(link.field)
+    return True
 
 
 def _twice(context: CheckContext, links: list[Link]) -> Iterator[Diagnostic]:

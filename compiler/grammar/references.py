@@ -57,7 +57,7 @@ class Targets:
 
     def _nodes(self, book: RuleBook) -> Ref:
         """Nodes from the first one's path to the newline: one rule for all lines, as it is the part that is dear."""
-        return book.define("nodes", spread(self.node, many('", "', self.node), '"]\n'))
+        return book.define("nodes", spread(self.node, many(spread('", "', self.node)), '"]\n'))
 
     def _call(self, book: RuleBook, call: LibraryCall) -> Expr:
         """A call with any of its inputs by name, in the order of the signature, then the rest of the list."""

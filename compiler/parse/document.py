@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from agentic_dsl import codes
 from agentic_dsl.ast import Block, Document, Opaque
 from agentic_dsl.compiler.parse.block_kinds import META_PATH, Body, DocumentReading, read_block
 from agentic_dsl.compiler.parse.blocks import RawBlock, Structure, read_structure
+from agentic_dsl.compiler.parse.collector import collector_paused
 from agentic_dsl.compiler.parse.markers import is_marker, without_markers
 from agentic_dsl.compiler.parse.reference import parse_reference
 from agentic_dsl.compiler.parse.wording import kind_of, shown
@@ -23,9 +21,6 @@ from agentic_dsl.span import Source, Span
 
 MAX_BYTES = 8 * 1024 * 1024
 """The longest text that is read, in bytes of UTF-8."""
-
-COLLECTOR_PAUSE_LENGTH = 64 * 1024
-"""Characters from which on `parse` pauses Python's cycle collector."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -45,7 +40,7 @@ def parse(text: str, *, path: str | None = None) -> Document:
     if is_too_large(text):
         finding = codes.TOO_LARGE.at(Span(0, 0), "the text is larger than 8 MiB", help="split the document")
         return Document(epilogue=text, source=source, diagnostics=(finding,))
-    with _collector_paused(text):
+    with collector_paused(len(text)):
         return _parse(source)
 
 
@@ -71,23 +66,6 @@ def _parse(source: Source) -> Document:
         source=source,
         diagnostics=in_order(document.diagnostics),
     )
-
-
-@contextmanager
-def _collector_paused(text: str) -> Iterator[None]:
-    """Keeps the cycle collector away while a large document is read.
-
-    Its trees hold no cycles, and each of the collector's passes would walk all that has been built so far: half of the
-    time of a document of 5,000 nodes. Whatever happens it is switched on again, if it was on.
-    """
-    if len(text) < COLLECTOR_PAUSE_LENGTH or not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def is_too_large(text: str) -> bool:

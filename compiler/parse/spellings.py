@@ -22,8 +22,8 @@ from agentic_dsl.signature import Data
 DEV_COMMENT = "dev_comment"
 """The key that held comments before Markdown and YAML comments did."""
 
-CONDITION_OPEN, CONDITION_CLOSE = "{{ ", " }}"
-"""What is put around a bare condition; a place in the condition is that much further left in the document."""
+_CONDITION_OPEN, _CONDITION_CLOSE = "{{ ", " }}"
+"""What is put around a bare condition."""
 
 Fields = dict[str, Any]
 """Attribute → value of a node that is being read."""
@@ -66,7 +66,23 @@ def _wrap_condition(_reading: Reading, fields: Fields) -> None:
     """A bare expression is a condition too: ``count > 0`` means ``{{ count > 0 }}``."""
     condition = fields.get("condition")
     if isinstance(condition, str) and condition.strip() and not has_construct(condition):
-        fields["condition"] = f"{CONDITION_OPEN}{condition.strip()}{CONDITION_CLOSE}"
+        fields["condition"] = _with_braces(condition)
+
+
+def _with_braces(condition: str) -> str:
+    return f"{_CONDITION_OPEN}{condition.strip()}{_CONDITION_CLOSE}"
+
+
+def condition_shift(written: str, condition: str) -> int:
+    """How much further right a part of a condition stands in the text that it was read from (negative: left).
+
+    Args:
+        written: the text of the scalar in the document.
+        condition: the node's, which has braces and no blanks around it where the written one was bare.
+    """
+    if written == condition or _with_braces(written) != condition:
+        return 0
+    return len(written) - len(written.lstrip()) - len(_CONDITION_OPEN)
 
 
 def _drop_next(reading: Reading, fields: Fields) -> None:

@@ -39,6 +39,10 @@ except ImportError:  # a PyYAML built without libyaml: the same events, twenty t
     from agentic_dsl.compiler.parse.yaml_pure import PureParser as EventParser  # type: ignore[assignment]
 
 
+_new_tuple = tuple.__new__
+"""Makes a named tuple without the Python function between, which would take as long as all the rest."""
+
+
 class _LimitError(Exception):
     """The body cannot be read any further; the diagnostic is already there."""
 
@@ -115,11 +119,20 @@ class _Builder:
         stack = [root]
         children = root.children
         values = self.budget.values
+        shift, is_simple = self.shift, self.is_simple
         while True:
             event: Any = next_event()
             kind = type(event)
             if kind is ScalarEvent:
-                children.append(self._scalar(event))
+                text = event.value
+                if is_simple and event.anchor is None and event.tag is None and len(text) <= MAX_NUMBER_LENGTH:
+                    # Nearly all scalars of nearly all bodies; `_scalar` says what this does.
+                    style = event.style or ""
+                    value = text if style else resolve(text)
+                    start, end = event.start_mark.index + shift, event.end_mark.index + shift
+                    children.append(_new_tuple(YamlScalar, (text, value, style, start, end)))
+                else:
+                    children.append(self._scalar(event))
                 values -= 1
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
                 frame = stack.pop()
@@ -162,9 +175,6 @@ class _Builder:
         text: str = event.value
         style: str = event.style or ""
         start, end = event.start_mark.index, event.end_mark.index
-        if self.is_simple and event.tag is None and event.anchor is None and len(text) <= MAX_NUMBER_LENGTH:
-            # Nearly all scalars; the rest of this is for the others.
-            return YamlScalar(text, text if style else resolve(text), style, start + self.shift, end + self.shift)
         is_tagged = event.tag is not None
         if is_tagged or event.anchor is not None:
             start = self._skip_properties(event, start, end)

@@ -94,7 +94,19 @@ def test_the_place_of_a_read_is_exact_in_any_scalar() -> None:
     assert [f.text for f in findings(subgraph(nodes))] == ["one", "two", "three", "four"]
 
 
-@pytest.mark.parametrize("condition", ["nope > 3", '"{{ nope > 3 }}"', '"nope > 3"'])
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "nope > 3",
+        '"{{ nope > 3 }}"',
+        '"nope > 3"',
+        '"  nope > 3 "',
+        r'"\tnope > 3"',
+        "' nope == 1'",
+        '"{{nope}}"',
+        r'"\u007b{ nope }}"',
+    ],
+)
 def test_conditions_are_read_with_and_without_braces(condition: str) -> None:
     found = only(subgraph(f"- {{id: a, type: assert, condition: {condition}, next: e}}\n{END}"))
     assert (found.code, found.text) == ("ADL603", "nope")

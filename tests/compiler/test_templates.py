@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agentic_dsl.compiler.parse.problem import Problem
 from agentic_dsl.compiler.parse.reference import parse_reference
-from agentic_dsl.compiler.templates import template_reads, templates_of
+from agentic_dsl.compiler.templates import reads_of, templates_of
 from agentic_dsl.node_table import (
     ROWS,
     Assert,
@@ -127,6 +128,6 @@ def test_exactly_the_fields_that_the_table_marks_are_found(row):
 
 
 def test_the_reads_of_a_string_are_those_of_its_template():
-    assert [read.name for read in template_reads("a {{ x.y }} {{ default(z, 1) }}")] == ["x", "z"]
-    assert template_reads("plain") == ()
-    assert template_reads("{{ broken") == ()
+    assert [read.name for read in reads_of("a {{ x.y }} {{ default(z, 1) }}")] == ["x", "z"]
+    assert reads_of("plain") == ()
+    assert isinstance(reads_of("{{ broken"), Problem)

@@ -112,7 +112,7 @@ def run(command: str, folder: Path, shell: dict[str, str]) -> tuple[int, str]:
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
-        timeout=600,
+        timeout=850,
         check=False,
     )
     return done.returncode, done.stdout
@@ -134,6 +134,7 @@ def has_model() -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_page_says_what_happens(page: Path, tmp_path: Path, shell: dict[str, str]) -> None:
+    assert "@@" not in page.read_text(encoding="utf-8"), f"{page.name} holds a quote that was never filled in"
     found = blocks(page)
     if not found:
         return  # a page without commands has nothing that could be wrong

@@ -124,7 +124,13 @@ def test_an_empty_class_produces_nothing() -> None:
 
 
 def test_reachable_rules_come_in_the_order_of_reading() -> None:
-    rules = {"c": lit("c"), "unused": lit("u"), "b": Ref("c"), "root": seq(Ref("b"), Ref("a")), "a": Ref("c")}
+    rules: dict[str, Expr] = {
+        "c": lit("c"),
+        "unused": lit("u"),
+        "b": Ref("c"),
+        "root": seq(Ref("b"), Ref("a")),
+        "a": Ref("c"),
+    }
     found = Grammar.reachable(rules, "root")
     assert [name for name, _ in found.rules] == ["root", "b", "c", "a"]
     assert found.validate() == ()

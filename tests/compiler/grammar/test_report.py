@@ -9,8 +9,10 @@ from agentic_dsl.constraints import Constraints, ContextSignature, ToolSpec
 from tests.compiler.grammar.requests import LIBRARIES, REQUESTS, TOOLS
 
 
-def levels(constraints: Constraints, **options: bool) -> dict[str, str]:
-    return {entry.constraint: entry.level.value for entry in compile(constraints, **options).report}
+def levels(constraints: Constraints, *, count_in_grammar: bool = True) -> dict[str, str]:
+    return {
+        entry.constraint: entry.level.value for entry in compile(constraints, count_in_grammar=count_in_grammar).report
+    }
 
 
 @pytest.mark.parametrize("name", REQUESTS)

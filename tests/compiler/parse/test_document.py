@@ -8,7 +8,8 @@ import pytest
 
 from agentic_dsl.ast import Document, Opaque, Subgraph
 from agentic_dsl.compiler.parse import document as document_module
-from agentic_dsl.compiler.parse.document import COLLECTOR_PAUSE_LENGTH, MAX_BYTES, parse
+from agentic_dsl.compiler.parse.collector import PAUSE_LENGTH
+from agentic_dsl.compiler.parse.document import MAX_BYTES, parse
 
 
 def codes(document: Document) -> list[str]:
@@ -177,7 +178,7 @@ def test_the_collector_is_as_it_was_after_a_large_document(monkeypatch: pytest.M
     seen = []
     read = document_module._parse
     monkeypatch.setattr(document_module, "_parse", lambda source: (seen.append(gc.isenabled()), read(source))[1])
-    large = block("/main/a") + " " * COLLECTOR_PAUSE_LENGTH
+    large = block("/main/a") + " " * PAUSE_LENGTH
     parse(large)
     assert gc.isenabled()
     gc.disable()
