@@ -83,7 +83,7 @@ class CompiledGrammar:
         return GrammarMatcher(self.start(), self.vocabulary)
 
     def start(self) -> Any:
-        """xgrammar's own matcher at the beginning of the text; a `GrammarMatcher` takes it over."""
+        """The engine's own matcher at the beginning of the text; a `GrammarMatcher` takes it over."""
         import xgrammar
 
         return xgrammar.GrammarMatcher(self.handle)
