@@ -13,7 +13,8 @@ STAMP := $(VENV)/.made-by-make
 MODEL ?= smollm2
 
 # Two workers: the tests of the model need about 1 GB each.
-PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile
+# One thread each: two processes whose thread pools spin on two cores take ten times as long.
+PYTEST ?= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 DEMO_TASK ?= Find a flight from Berlin to Lisbon on Friday and a hotel near the centre, then sum up the trip.
 DEMO_PLAN := build/demo/plan.md
@@ -39,8 +40,8 @@ demo: venv ## Let the embedded model write a subgraph for a task, and draw it
 	@mkdir -p $(dir $(DEMO_PLAN))
 	@echo "task: $(DEMO_TASK)"
 	@# Exit code 1 says that the answer has findings: it is shown all the same.
-	@$(BIN)/agentic-dsl generate "$(DEMO_TASK)" --tools examples/tools.json --max-nodes 5 --max-text-chars 80 \
-		--model $(MODEL) -o $(DEMO_PLAN) || test $$? -eq 1
+	@$(BIN)/agentic-dsl generate "$(DEMO_TASK)" --tools examples/tools.json --max-nodes 5 --semantic \
+		--allow-type tool_call --allow-type dsl_call --allow-type end --model $(MODEL) -o $(DEMO_PLAN) || test $$? -eq 1
 	@echo; cat $(DEMO_PLAN)
 	@echo; $(BIN)/agentic-dsl graph $(DEMO_PLAN) || test $$? -eq 1
 

@@ -198,6 +198,7 @@ MERGE_CONFLICT = Code(
     "Parallel branches deliver the same key to a join.",
     "ERR_CTX_MERGE_CONFLICT",
 )
+TEMPLATE_LIMIT = Code("ADL606", "template-limit", _E, "The templates of a document are too long to be read.")
 
 # ADL7: what the caller of a generation asked for
 OTHER_PATH = Code(

@@ -52,6 +52,7 @@ class _Request:
     model: str | None
     sampling: Sampling
     count: int
+    semantic: bool
 
 
 @takes_constraints
@@ -70,6 +71,10 @@ def generate(
         typer.Option("--temperature", metavar="T", min=0, help="0 by default: the likeliest; 0.7 with --seed or --n."),
     ] = None,
     n: Annotated[int, typer.Option("--n", metavar="N", min=1, max=1000, help="How many answers.")] = 1,
+    semantic: Annotated[
+        bool,
+        typer.Option("--semantic", help="Enforce every rule while writing, so the answer is valid (experimental)."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print prompt and grammar; run no model.")] = False,
     output: OutOption = None,
     format: FormatOption = None,
@@ -88,7 +93,9 @@ def generate(
         return
     chosen = settings.value(names.ENGINE, engine)
     sampling = _sampling(settings.value(names.TEMPERATURE, temperature), settings.value(names.SEED, seed), n)
-    generations = _answers(_Request(task, wanted, chosen, settings.value(names.MODEL, model), sampling, n), out)
+    generations = _answers(
+        _Request(task, wanted, chosen, settings.value(names.MODEL, model), sampling, n, semantic), out
+    )
     if out.json:
         records = [generation_record(generation) for generation in generations]
         record = records[0] if n == 1 else {"generations": records}
@@ -96,7 +103,8 @@ def generate(
     else:
         for generation in generations:
             _conclude(generation, out, output or "answer")
-        out.save(output, "\n".join(generation.text for generation in generations))
+        # An answer that was cut may end inside a line.
+        out.save(output, "\n".join(generation.text.removesuffix("\n") + "\n" for generation in generations))
     if not all(generation.valid for generation in generations):
         raise typer.Exit(FINDINGS)
 
@@ -141,7 +149,7 @@ def _answers(request: _Request, out: Output) -> list[Generation]:
 
     options: dict[str, Any] = {"closing_boost": _CLOSING_BOOST} if request.engine is Engine.RANDOM else {}
     with _progress(out, request) as on_token:
-        llm = AgenticLLM(request.engine, request.model, mask_store=MaskStore(), **options)
+        llm = AgenticLLM(request.engine, request.model, mask_store=MaskStore(), semantic=request.semantic, **options)
         generations = llm.batch_generate_subgraphs(
             [request.task] * request.count,
             constraints=request.constraints,

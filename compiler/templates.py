@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from agentic_dsl.compiler.parse.problem import Problem
 from agentic_dsl.compiler.parse.remembered import remembered
@@ -12,7 +12,7 @@ from agentic_dsl.node_references import KINDS
 from agentic_dsl.node_table import ROWS, AnyNode, FieldSpec, UnknownNode, WaitFor, field_specs
 from agentic_dsl.paths import Reference
 from agentic_dsl.span import SpanPath
-from agentic_dsl.template import Read, reads
+from agentic_dsl.template import Literal, Read, Template, reads
 
 _FIELDS: Mapping[type, tuple[FieldSpec, ...]] = {
     row: tuple(spec for spec in field_specs(row) if spec.template) for row in (*ROWS, UnknownNode)
@@ -23,8 +23,8 @@ _TEXT_FIELDS: Mapping[type, tuple[FieldSpec, ...]] = {
 
 _CACHED = 16_384
 
-_Value = None | bool | int | float | str | Reference | WaitFor | tuple["_Value", ...] | Mapping[str, "_Value"]
-"""What a template field may hold: data, and references among it."""
+Value = None | bool | int | float | str | Reference | WaitFor | tuple["Value", ...] | Mapping[str, "Value"]
+"""What a field with strings in it may hold: data, and references among it."""
 
 
 def templates_of(node: AnyNode, *, references: bool = True) -> Iterator[tuple[SpanPath, str]]:
@@ -43,10 +43,11 @@ def templates_of(node: AnyNode, *, references: bool = True) -> Iterator[tuple[Sp
             if value:
                 yield spec.path, value
         elif value:
-            yield from _strings(spec.path, value)
+            yield from strings_in(spec.path, value)
 
 
-def _strings(path: SpanPath, value: _Value) -> Iterator[tuple[SpanPath, str]]:
+def strings_in(path: SpanPath, value: Value) -> Iterator[tuple[SpanPath, str]]:
+    """Every string inside a value that is not empty, with its place; references as their text."""
     # Nested as deep as YAML bodies may be (100), so recursion is fine.
     match value:
         case str():
@@ -57,28 +58,59 @@ def _strings(path: SpanPath, value: _Value) -> Iterator[tuple[SpanPath, str]]:
         case Reference():
             yield path, value.text
         case WaitFor():
-            yield from _strings(path, value.references)
+            yield from strings_in(path, value.references)
         case tuple():
             for index, item in enumerate(value):
-                yield from _strings((*path, index), item)
+                yield from strings_in((*path, index), item)
         case Mapping():
             for key, item in value.items():
-                yield from _strings((*path, key), item)
+                yield from strings_in((*path, key), item)
         case _:
             assert_never(value)
 
 
-@remembered(_CACHED)
-def reads_of(text: str) -> tuple[Read, ...] | Problem:
-    """What a string reads of the context; nothing where it holds no template."""
-    template = parse_template(text)
-    if template is None:
-        return ()
-    return template if isinstance(template, Problem) else tuple(reads(template))
+MAX_LENGTH = 1024 * 1024
+"""Characters that the template constructs of a document may have together, short ones counted as `SHORTEST`.
+
+A document of 10,000 nodes may have six short templates a node; to read as much as this takes about ten seconds.
+"""
+
+SHORTEST = 16
+"""A construct takes at least as long to read as this many characters of a long one."""
+
+
+class TemplateReads(NamedTuple):
+    """What a string reads of the context.
+
+    Attributes:
+        found: its reads, or why the string cannot be read.
+        length: what it counts towards `MAX_LENGTH`.
+    """
+
+    found: tuple[Read, ...] | Problem
+    length: int
 
 
 @remembered(_CACHED)
-def reads_of_condition(text: str) -> tuple[Read, ...] | Problem:
+def reads_of(text: str) -> TemplateReads:
+    """What a string reads; nothing where it holds no template."""
+    return _reads(text, parse_template(text))
+
+
+@remembered(_CACHED)
+def reads_of_condition(text: str) -> TemplateReads:
     """What the condition of an assert reads; in one that a program made, the braces may be missing."""
-    template = parse_condition(text)
-    return template if isinstance(template, Problem) else tuple(reads(template))
+    return _reads(text, parse_condition(text))
+
+
+def _reads(text: str, template: Template | Problem | None) -> TemplateReads:
+    if template is None:
+        return TemplateReads((), 0)
+    if isinstance(template, Problem):
+        return TemplateReads(template, len(text))
+    lengths = (
+        max(part.span.end - part.span.start, SHORTEST)
+        for part in template.parts
+        if not isinstance(part, Literal) or part.comment
+    )
+    return TemplateReads(tuple(reads(template)), sum(lengths))

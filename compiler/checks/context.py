@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Literal
 
 from agentic_dsl.ast import Document
@@ -211,7 +211,6 @@ def _holds(span: Span, error: Span) -> bool:
     return span.start <= error.start < max(span.end, span.start + 1)
 
 
-@lru_cache(maxsize=1024)
 def read_signature(text: str) -> Signature | None:
     """The signature in a text, None where there is none."""
     signature = parse_signature(text)

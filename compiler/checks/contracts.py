@@ -19,8 +19,9 @@ from agentic_dsl.span import NOWHERE, Span
 
 def check_calls(context: CheckContext) -> Iterator[Diagnostic]:
     """Library calls get the inputs that they require, and none that they do not have."""
+    availability = context.availability
     for links in context.graph.links_of:
-        before: list[Call] = []
+        there: int | None = None
         for link in links:
             if link.reference.query and link.target.is_known and link.target.kind is not TargetKind.CALL:
                 yield codes.UNKNOWN_INPUT.at(
@@ -30,12 +31,14 @@ def check_calls(context: CheckContext) -> Iterator[Diagnostic]:
                 )
             if link.target.kind is not TargetKind.CALL or link.field != NEXT:
                 continue
+            if there is None:
+                there = availability.after(link.source, EdgeKind.FLOW)
             if (callee := link.target.call) is not None and callee.signature is not None:
-                yield from _check_call(context, link, callee, before)
-            before.append(Call(link.reference, callee))
+                yield from _check_call(context, link, callee, there)
+            there |= availability.outputs((Call(link.reference, callee),))
 
 
-def _check_call(context: CheckContext, link: Link, callee: Callee, before: list[Call]) -> Iterator[Diagnostic]:
+def _check_call(context: CheckContext, link: Link, callee: Callee, there: int) -> Iterator[Diagnostic]:
     assert callee.signature is not None  # the caller has looked; narrows the type
     given = dict(link.reference.query)
     inputs = {parameter.name: parameter for parameter in callee.signature.inputs}
@@ -53,10 +56,8 @@ def _check_call(context: CheckContext, link: Link, callee: Callee, before: list[
                 f'input "{name}" of "{callee.path}" is "{value}", which is {wrong}',
                 help="give a value of its type, or one template",
             )
-    availability = context.availability
-    there = availability.after(link.source, EdgeKind.FLOW) | outputs_of(availability.names, before)
     for name in callee.signature.required_inputs:
-        if name not in given and not availability.names.has(there, name):
+        if name not in given and not context.availability.names.has(there, name):
             yield codes.MISSING_INPUT.at(
                 context.span_of(link),
                 f'the call of "{callee.path}" lacks its input "{name}"',

@@ -6,14 +6,20 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 
 from agentic_dsl import codes
-from agentic_dsl.compiler.availability import EVERYTHING, outputs_of
+from agentic_dsl.compiler.availability import EVERYTHING
 from agentic_dsl.compiler.checks.catalogue import lacks, result_schema
 from agentic_dsl.compiler.checks.context import CheckContext
 from agentic_dsl.compiler.edges import BRANCHES, NEXT, Call, EdgeKind, Link
 from agentic_dsl.compiler.parse.problem import Problem
 from agentic_dsl.compiler.parse.spellings import condition_shift
 from agentic_dsl.compiler.resolution import Place, TargetKind
-from agentic_dsl.compiler.templates import reads_of, reads_of_condition, templates_of
+from agentic_dsl.compiler.templates import (
+    MAX_LENGTH,
+    TemplateReads,
+    reads_of,
+    reads_of_condition,
+    templates_of,
+)
 from agentic_dsl.diagnostics import Diagnostic, Severity
 from agentic_dsl.node_table import AnyNode, Assert, End, ToolCall
 from agentic_dsl.signature import Signature
@@ -31,26 +37,36 @@ Locate = Callable[[Span], Span]
 
 
 def check_templates(context: CheckContext) -> Iterator[Diagnostic]:
-    """Every template parses, and every name that it reads is available."""
+    """Every template parses, and every name that it reads is available. Reading stops at `templates.MAX_LENGTH`."""
     reader = _Reader(context)
-    graph, availability = context.graph, context.availability
-    for place in graph.places:
-        node = place.node
-        at = availability.at[place.number] if node.spec.has_edges else EVERYTHING
-        for path, text in templates_of(node, references=False):
-            is_condition = isinstance(node, Assert) and path == _CONDITION
-            if is_condition or "{" in text:
-                found = reads_of_condition(text) if is_condition else reads_of(text)
-                if found:
-                    locate = partial(
-                        _place_in_condition if is_condition else _place_in_field, context, node, path, text
-                    )
-                    yield from reader.findings(place, found, at, locate)
-        for link in graph.links_of[place.number]:
-            if "{" in link.reference.text:
-                yield from _check_link(reader, place, link)
-        if isinstance(node, End):
-            yield from reader.selected(place, node)
+    for place in context.graph.places:
+        yield from _check_texts(reader, place)
+        yield from _check_links(reader, place)
+        if reader.left < 0:
+            yield codes.TEMPLATE_LIMIT.at(
+                context.id_span(place),
+                f"the templates of the document have more than {MAX_LENGTH:,} characters; what follows is not read",
+                help="split the document",
+            )
+            return
+        if isinstance(place.node, End):
+            yield from reader.selected(place, place.node)
+
+
+def _check_texts(reader: _Reader, place: Place) -> Iterator[Diagnostic]:
+    """The templates of a node's own strings."""
+    context, node = reader.context, place.node
+    at = context.availability.at[place.number] if node.spec.has_edges else EVERYTHING
+    for path, text in templates_of(node, references=False):
+        is_condition = isinstance(node, Assert) and path == _CONDITION
+        if not is_condition and "{" not in text:
+            continue
+        if reader.left < 0:
+            return
+        found = reader.read(reads_of_condition(text) if is_condition else reads_of(text))
+        if found:
+            locate = partial(_place_in_condition if is_condition else _place_in_field, context, node, path, text)
+            yield from reader.findings(place, found, at, locate)
 
 
 def _place_in_field(context: CheckContext, node: AnyNode, path: SpanPath, _text: str, inner: Span) -> Span:
@@ -64,37 +80,38 @@ def _place_in_condition(context: CheckContext, node: AnyNode, path: SpanPath, te
     return span if written is None else context.inside(span, inner.shift(condition_shift(written, text)))
 
 
-def _check_link(reader: _Reader, place: Place, link: Link) -> Iterator[Diagnostic]:
-    """The templates of a reference: they are filled in when the node has run and the calls before it have."""
-    context = reader.context
+def _check_links(reader: _Reader, place: Place) -> Iterator[Diagnostic]:
+    """The templates of references: they are filled in when the node has run and the calls before them have."""
+    links = reader.context.graph.links_of[place.number]
+    if not any("{" in link.reference.text for link in links):
+        return
+    availability = reader.context.availability
+    before, after = availability.at[place.number], availability.after(place.number, EdgeKind.FLOW)
+    at = {field: after if field in (NEXT, BRANCHES) else before for field in {link.field for link in links}}
+    for link in links:
+        if "{" in link.reference.text:
+            yield from _check_link(reader, place, link, at[link.field])
+        if link.target.kind is TargetKind.CALL and link.field in (NEXT, BRANCHES):
+            at[link.field] |= availability.outputs((Call(link.reference, link.target.call),))
+
+
+def _check_link(reader: _Reader, place: Place, link: Link, at: int) -> Iterator[Diagnostic]:
     text = link.reference.text
-    at = context.availability.at[place.number]
-    if link.field in (NEXT, BRANCHES):
-        before = _calls_before(context, link)
-        at = context.availability.after(place.number, EdgeKind.FLOW) | outputs_of(context.availability.names, before)
     offset = 0
     values = [value for _, value in link.reference.query] if link.target.kind is not TargetKind.TEMPLATE else [text]
     for value in values:
         if "{" not in value:
             continue
+        if reader.left < 0:
+            return
         offset = max(text.find(value, offset), 0)
-        found = reads_of(value)
+        found = reader.read(reads_of(value))
         if found:
-            yield from reader.findings(place, found, at, partial(_place_in_link, context, link, offset))
+            yield from reader.findings(place, found, at, partial(_place_in_link, reader.context, link, offset))
 
 
 def _place_in_link(context: CheckContext, link: Link, offset: int, inner: Span) -> Span:
     return context.inside(context.span_of(link), inner.shift(offset))
-
-
-def _calls_before(context: CheckContext, link: Link) -> list[Call]:
-    before = []
-    for other in context.graph.links_of[link.source]:
-        if other is link:
-            break
-        if other.field == link.field and other.target.kind is TargetKind.CALL:
-            before.append(Call(other.reference, other.target.call))
-    return before
 
 
 class _Reader:
@@ -103,6 +120,13 @@ class _Reader:
     def __init__(self, context: CheckContext) -> None:
         self.context = context
         self.names = context.availability.names
+        self.left = MAX_LENGTH
+        """How much more is read; below zero nothing is."""
+
+    def read(self, template: TemplateReads) -> tuple[Read, ...] | Problem:
+        """The reads of a string, counted."""
+        self.left -= template.length
+        return template.found
 
     @cached_property
     def written(self) -> tuple[set[str], ...]:

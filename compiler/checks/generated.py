@@ -7,8 +7,7 @@ rest stands here. Without constraints these rules are silent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterator
 
 from agentic_dsl import codes
 from agentic_dsl.ast import Subgraph
@@ -20,6 +19,7 @@ from agentic_dsl.compiler.grammar.words import YAML_WORDS
 from agentic_dsl.compiler.parse.permission import parse_permission
 from agentic_dsl.compiler.parse.reference import parse_version
 from agentic_dsl.compiler.resolution import Place, TargetKind
+from agentic_dsl.compiler.templates import strings_in
 from agentic_dsl.constraints import Constraints
 from agentic_dsl.diagnostics import Diagnostic
 from agentic_dsl.node_table import FieldKind, Generated, Node, ToolCall
@@ -177,7 +177,7 @@ def check_granted(context: CheckContext) -> Iterator[Diagnostic]:
     constraints = context.constraints
     if constraints is None:
         return
-    granted = [p for text in constraints.permissions if isinstance(p := _permission(text), Permission)]
+    granted = [p for text in constraints.permissions if isinstance(p := parse_permission(text), Permission)]
     for block in context.resolver.blocks:
         for position, asked in enumerate(block.permissions):
             if not any(permission.covers(asked) for permission in granted):
@@ -186,11 +186,6 @@ def check_granted(context: CheckContext) -> Iterator[Diagnostic]:
                     f'"{block.path}" asks for {describe(asked)}, which was not granted',
                     help="drop it",
                 )
-
-
-@lru_cache(maxsize=1024)
-def _permission(text: str) -> object:
-    return parse_permission(text)
 
 
 def check_form(context: CheckContext) -> Iterator[Diagnostic]:
@@ -274,19 +269,8 @@ def texts_of(node: Node) -> Iterator[tuple[SpanPath, str]]:
     for spec in node.spec.fields:
         value = getattr(node, spec.name)
         if spec.kind in _TEXT_KINDS and value:
-            yield from _strings(spec.path, value)
+            yield from strings_in(spec.path, value)
         elif spec.kind is FieldKind.REFERENCES:
             for position, reference in enumerate(value):
                 for _, given in reference.query:
                     yield (*spec.path, position), given
-
-
-def _strings(path: SpanPath, value: object) -> Iterator[tuple[SpanPath, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _strings((*path, key), item)
-    elif isinstance(value, list | tuple):
-        for position, item in enumerate(value):
-            yield from _strings((*path, position), item)

@@ -14,8 +14,8 @@ PAUSE_LENGTH = 64 * 1024
 def collector_paused(length: int) -> Iterator[None]:
     """Keeps the cycle collector away while a document is read or checked.
 
-    What is built then holds no cycles, and each of the collector's passes would walk all that has been built so far: half
-    of the time of a document of 5,000 nodes. Whatever happens it is switched on again, if it was on.
+    What is built then holds no cycles, and each of the collector's passes would walk all that has been built so far:
+    half of the time of a document of 5,000 nodes. Whatever happens it is switched on again, if it was on.
 
     Args:
         length: of the document, in characters; nothing is done for a short one.

@@ -13,7 +13,8 @@ from agentic_dsl import codes
 from agentic_dsl.compiler.parse.comments import comment_text
 from agentic_dsl.compiler.parse.readers import Reader
 from agentic_dsl.compiler.parse.reading import Reading
-from agentic_dsl.compiler.parse.values import has_construct, read_loose_text
+from agentic_dsl.compiler.parse.template_pieces import holds_template
+from agentic_dsl.compiler.parse.values import read_loose_text
 from agentic_dsl.compiler.parse.wording import kind_of
 from agentic_dsl.compiler.parse.yaml_tree import YamlComment, YamlNode, YamlScalar
 from agentic_dsl.node_table import DEPRECATED_TYPES, Assert, Fork, Node
@@ -65,7 +66,7 @@ def keep_remark(reading: Reading, key: YamlScalar, value: YamlNode, *, is_first:
 def _wrap_condition(_reading: Reading, fields: Fields) -> None:
     """A bare expression is a condition too: ``count > 0`` means ``{{ count > 0 }}``."""
     condition = fields.get("condition")
-    if isinstance(condition, str) and condition.strip() and not has_construct(condition):
+    if isinstance(condition, str) and condition.strip() and not holds_template(condition):
         fields["condition"] = _with_braces(condition)
 
 

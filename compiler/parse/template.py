@@ -25,6 +25,9 @@ _CACHED = 4096
 TemplateProblem = Problem
 """Why a template cannot be read, or may not be used (``forbidden``)."""
 
+MAX_LENGTH = 100_000
+"""Characters that the constructs of one template may have together; the grammar reads about 100,000 a second."""
+
 _REACHING_OUT = ("include", "extends", "import", "from", "block")
 """Statements of Inja and its relatives that read other files."""
 
@@ -67,9 +70,16 @@ def template_by_grammar(text: str) -> Template | Problem:
     """The full reading of a text that holds a template construct."""
     frames = [_Frame(None, Span(0, 0))]
     has_statements = "{%" in text
+    length = 0
     for piece in pieces(text):
         if isinstance(piece, Problem):
             return piece
+        length += 0 if piece.kind == "text" else piece.end - piece.start
+        if length > MAX_LENGTH:
+            help = "split the text, or compute parts of it in nodes before"
+            return Problem(
+                f"a template is longer than {MAX_LENGTH:,} characters", help, Span(piece.start, piece.start + 2)
+            )
         problem = _take(text, piece, frames, has_statements)
         if problem is not None:
             return problem

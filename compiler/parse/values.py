@@ -8,19 +8,13 @@ from __future__ import annotations
 
 from agentic_dsl import codes
 from agentic_dsl.compiler.parse.reading import ABSENT, Absent, Reading, called, is_null, items_of, read_data
+from agentic_dsl.compiler.parse.template_pieces import holds_template
 from agentic_dsl.compiler.parse.wording import kind_of, shown
 from agentic_dsl.compiler.parse.yaml_tree import YamlMapping, YamlNode, YamlScalar
 from agentic_dsl.node_table import FieldSpec
 from agentic_dsl.paths import SEGMENT
 from agentic_dsl.signature import Data
 from agentic_dsl.span import Span, SpanPath
-
-_TEMPLATE_OPENINGS = ("{{", "{%", "{#")
-
-
-def has_construct(text: str) -> bool:
-    """Whether a text holds the beginning of a template construct."""
-    return "{" in text and any(opening in text for opening in _TEMPLATE_OPENINGS)
 
 
 def read_text(reading: Reading, spec: FieldSpec, node: YamlNode, path: SpanPath) -> str | Absent:
@@ -122,7 +116,7 @@ def read_mapping(reading: Reading, spec: FieldSpec, node: YamlNode, path: SpanPa
     if is_null(node):
         return ABSENT
     may_be_template = spec.template and not spec.writes
-    if may_be_template and isinstance(node, YamlScalar) and isinstance(node.value, str) and has_construct(node.value):
+    if may_be_template and isinstance(node, YamlScalar) and isinstance(node.value, str) and holds_template(node.value):
         reading.values[path] = Span(node.start, node.end)
         return node.value
     wanted = "a mapping or one template" if may_be_template else "a mapping"

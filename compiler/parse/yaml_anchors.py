@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from agentic_dsl import codes
-from agentic_dsl.compiler.parse.yaml_limits import MAX_ALIASED_VALUES, MAX_NESTING, YamlBudget
+from agentic_dsl.compiler.parse.yaml_limits import ALIASED_TEXT, MAX_ALIASED_VALUES, MAX_NESTING, YamlBudget
 from agentic_dsl.compiler.parse.yaml_tree import YamlMapping, YamlNode, YamlScalar, YamlSequence
 from agentic_dsl.diagnostics import Code, Diagnostic
 from agentic_dsl.span import Span
@@ -67,13 +67,16 @@ class Anchors:
         return True
 
     def _measure(self, node: YamlNode) -> tuple[int, int]:
-        """How many values a node expands to, and how many levels deep; each shared part is measured once."""
+        """How many values a node expands to, long texts counted as several, and how many levels deep.
+
+        Each shared part is measured once.
+        """
         known = self._measured.get(id(node))
         if known is not None:
             return known[1], known[2]
         match node:
-            case YamlScalar():
-                return 1, 0
+            case YamlScalar(text):
+                return 1 + len(text) // ALIASED_TEXT, 0
             case YamlSequence(items):
                 children: tuple[YamlNode, ...] = items
             case YamlMapping(pairs):

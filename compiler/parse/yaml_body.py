@@ -140,15 +140,10 @@ class _Builder:
                 children.append(self._close(frame, event, kind is MappingEndEvent))
                 values -= 1
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
-                frame = self._open(event)
-                children = frame.children
-                stack.append(frame)
-                if len(stack) > MAX_NESTING + 1:
-                    self._give_up(event, f"values nest more than {MAX_NESTING} levels deep", "flatten the value")
+                stack.append(self._open(event, len(stack)))
+                children = stack[-1].children
             elif kind is AliasEvent:
-                span = Span(event.start_mark.index, event.end_mark.index).shift(self.shift)
-                stack[-1].alias = len(children), span.end
-                children.append(self.anchors.expand(event.anchor, span, depth=len(stack) - 1))
+                children.append(self._alias(event, stack))
                 values -= 1
             elif kind is StreamEndEvent or (kind is DocumentStartEvent and root.children):
                 break
@@ -190,7 +185,14 @@ class _Builder:
             self.anchors.define(event.anchor, node)
         return node
 
-    def _open(self, event: Any) -> _Frame:
+    def _alias(self, event: Any, stack: list[_Frame]) -> YamlNode:
+        span = Span(event.start_mark.index, event.end_mark.index).shift(self.shift)
+        stack[-1].alias = len(stack[-1].children), span.end
+        return self.anchors.expand(event.anchor, span, depth=len(stack) - 1)
+
+    def _open(self, event: Any, depth: int) -> _Frame:
+        if depth > MAX_NESTING:
+            self._give_up(event, f"values nest more than {MAX_NESTING} levels deep", "flatten the value")
         start = event.start_mark.index
         if event.anchor is not None or event.tag is not None:
             start = self._skip_properties(event, start, len(self.text))

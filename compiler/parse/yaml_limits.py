@@ -10,6 +10,9 @@ MAX_NESTING = 100
 MAX_ALIASED_VALUES = 100_000
 """Values that the aliases of a document may expand to."""
 
+ALIASED_TEXT = 100
+"""Characters of an aliased text that count as one more value: whoever reads it reads all of it each time."""
+
 MAX_VALUES = 500_000
 """Values that a document may hold; 10,000 nodes have about 300,000."""
 

@@ -6,11 +6,16 @@ import logging
 from collections.abc import Callable, Sequence
 from threading import Lock
 
+from agentic_dsl.compiler.pipeline import CompiledSpec
 from agentic_dsl.errors import AgenticDSLError, EngineError, GenerationError
 from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, OnToken
 from agentic_dsl.runtime.engines.decode import LogitsSource, Row, SourceError, decode
 from agentic_dsl.runtime.mask_store import MaskStore
 from agentic_dsl.runtime.masks import MaskCompiler
+from agentic_dsl.runtime.matcher import Matcher
+from agentic_dsl.runtime.matcher.overlay import Overlay
+from agentic_dsl.runtime.matcher.semantic_matcher import SemanticMatcher
+from agentic_dsl.runtime.matcher.vocabulary_trie import trie_of
 from agentic_dsl.runtime.prompt_tokens import prompt_token_ids
 from agentic_dsl.runtime.tokenizer import Tokenizer
 
@@ -37,6 +42,7 @@ class LocalEngine:
         context_tokens: int | None,
         max_batch_size: int,
         mask_store: MaskStore | None,
+        semantic: bool,
     ) -> None:
         """Keeps what it is given; nothing is loaded.
 
@@ -46,6 +52,7 @@ class LocalEngine:
             context_tokens: see the attribute.
             max_batch_size: the most requests in one batch.
             mask_store: where compiled grammars are kept on disk, or None.
+            semantic: whether answers are held to all the rules while they are written, not to the grammar alone.
         """
         if max_batch_size < 1:
             raise EngineError(f"max_batch_size is {max_batch_size}", help="give a whole number of 1 or more")
@@ -55,6 +62,8 @@ class LocalEngine:
         self._max_batch_size = max_batch_size
         self._mask_store = mask_store
         self._masks: MaskCompiler | None = None
+        self._semantic = semantic
+        self._overlay: Overlay | None = None
         self._lock = Lock()
 
     def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
@@ -94,16 +103,21 @@ class LocalEngine:
 
     def _row(self, number: int, request: EngineRequest) -> Row:
         prompt = prompt_token_ids(request.prompt, self.tokenizer)
-        matcher = None
-        if request.spec is not None:
-            if request.spec.dialect != "xgrammar":
-                raise GenerationError(
-                    f'the grammar is in the dialect "{request.spec.dialect}"',
-                    help='compile the constraints with dialect="xgrammar"',
-                )
-            self._masks = self._masks or MaskCompiler(self.tokenizer, store=self._mask_store)
-            matcher = self._masks.compile(request.spec.grammar).matcher()
-        return Row(number, prompt, self._limit(len(prompt), request), request.sampling, matcher)
+        limit = self._limit(len(prompt), request)
+        matcher = self._matcher(request.spec, limit) if request.spec is not None else None
+        return Row(number, prompt, limit, request.sampling, matcher)
+
+    def _matcher(self, spec: CompiledSpec, limit: int) -> Matcher:
+        if self._semantic and spec.constraints.max_subgraphs == 1:  # the tracker reads one block
+            self._overlay = self._overlay or Overlay(trie_of(self.tokenizer.vocabulary))
+            return SemanticMatcher(spec, self.tokenizer, max_output_tokens=limit, overlay=self._overlay)
+        if spec.dialect != "xgrammar":
+            raise GenerationError(
+                f'the grammar is in the dialect "{spec.dialect}"',
+                help='compile the constraints with dialect="xgrammar"',
+            )
+        self._masks = self._masks or MaskCompiler(self.tokenizer, store=self._mask_store)
+        return self._masks.compile(spec.grammar).matcher()
 
     def _limit(self, prompt_tokens: int, request: EngineRequest) -> int:
         """The most tokens of the answer."""

@@ -42,6 +42,7 @@ class RandomEngine:
         context_tokens: int | None = None,
         max_batch_size: int = 64,
         mask_store: MaskStore | None = None,
+        semantic: bool = False,
     ) -> None:
         """Loads the tokenizer.
 
@@ -51,6 +52,7 @@ class RandomEngine:
             context_tokens: pretends to be a model with this much room.
             max_batch_size: the most requests at once.
             mask_store: where compiled grammars are kept on disk; None keeps them in memory only.
+            semantic: hold answers to all the rules while they are written, not to the grammar alone (experimental).
 
         Raises:
             TokenizerError: there is no such tokenizer.
@@ -68,6 +70,7 @@ class RandomEngine:
             context_tokens=context_tokens,
             max_batch_size=max_batch_size,
             mask_store=mask_store,
+            semantic=semantic,
         )
 
     @property

@@ -46,6 +46,7 @@ class TransformersEngine:
         device: str | None = None,
         max_batch_size: int = 8,
         mask_store: MaskStore | None = None,
+        semantic: bool = False,
     ) -> None:
         """Loads the model, which takes seconds.
 
@@ -56,6 +57,7 @@ class TransformersEngine:
             device: a device of torch; None is the first GPU, else the CPU.
             max_batch_size: the most requests in one batch.
             mask_store: where compiled grammars are kept on disk; None is the user's cache folder.
+            semantic: hold answers to all the rules while they are written, not to the grammar alone (experimental).
 
         Raises:
             MissingExtraError: torch or transformers is not installed.
@@ -73,6 +75,7 @@ class TransformersEngine:
             context_tokens=_context_tokens(self._model),
             max_batch_size=max_batch_size,
             mask_store=mask_store or MaskStore(),
+            semantic=semantic,
         )
 
     @property

@@ -1,6 +1,6 @@
 """Lists of references and handlers: where a document's edges are decided.
 
-The rules are those of `docs/decisions/0010-no-dead-ends.md`; `Draft` answers what is needed to judge them.
+The rules are those of `docs/decisions/0009-no-dead-ends.md`; `Draft` answers what is needed to judge them.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ def test_a_dry_run_prints_prompt_and_grammar(cli: Cli) -> None:
     assert "--- prompt: user\nTask: Find a hotel.\n" in result.out
     assert "root ::=" in result.out.partition("--- grammar: xgrammar\n")[2]
     record = json.loads(cli("generate", "Find a hotel.", "--tools", TOOLS, "--dry-run", "--format", "json").out)
-    assert [turn["role"] for turn in record["prompt"]] == ["system", "user"]
+    roles = [turn["role"] for turn in record["prompt"]]
+    assert (roles[0], roles[-1]) == ("system", "user")
+    assert "Find a hotel." in record["prompt"][-1]["content"]
     assert record["grammar"] in result.out
 
 
@@ -56,7 +58,8 @@ def test_an_answer_of_the_random_engine_is_a_block(cli: Cli) -> None:
     result = cli("generate", "x", *SMALL, "--seed", 1)
     assert result.code in (0, 1)
     assert result.out.startswith("### AgenticDSL `/dynamic/plan`\n```yaml\n")
-    assert result.out.endswith("```\n")
+    # A random text may run into its token limit; then it is said to be cut.
+    assert result.out.endswith("```\n") or "ADL711" in result.err
     assert result.err.splitlines()[-1].startswith("valid: " if result.code == 0 else "invalid: ")
 
 

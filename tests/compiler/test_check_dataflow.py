@@ -1,6 +1,11 @@
 import pytest
 from checking import application, codes_of, errors_of, findings, only, subgraph
 
+from agentic_dsl.compiler.checks import dataflow
+from agentic_dsl.compiler.parse import template as template_module
+from agentic_dsl.compiler.parse.template_tree import read_expression
+from agentic_dsl.compiler.templates import SHORTEST
+
 END = "- {id: e, type: end}"
 
 
@@ -179,3 +184,50 @@ def test_blocks_that_nothing_connects_share_no_names() -> None:
     one = subgraph("- {id: a, type: assign, assign: {x: 1}, next: e}\n" + END, "/main/p")
     two = subgraph("- {id: a, type: assign, assign: {y: '{{ x }}'}, next: e}\n" + END, "/main/q")
     assert [f.severity for f in findings(one + two)] == ["warning"]
+
+
+def _read_by_grammar(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Records every expression that the grammar reads: the unit of the work that templates cost."""
+    read: list[str] = []
+
+    def recorded(text: str, start: int, end: int) -> object:
+        read.append(text[start:end])
+        return read_expression(text, start, end)
+
+    monkeypatch.setattr(template_module, "read_expression", recorded)
+    return read
+
+
+def _sums(name: str, count: int) -> str:
+    return "".join(f"{{{{{name}{i}+1}}}}" for i in range(count))
+
+
+@pytest.mark.parametrize("nodes", [1, 50])
+def test_templates_beyond_the_limit_of_a_document_are_not_read(nodes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataflow, "MAX_LENGTH", 100 * SHORTEST)
+    read = _read_by_grammar(monkeypatch)
+    keys, letter = 500 // nodes, "a" if nodes == 1 else "b"  # names of their own: what was read before is remembered
+    body = "".join(
+        f"- id: n{n}\n  type: assign\n  assign:\n"
+        + "".join(f'    k{k}: "{_sums(f"{letter}{n}_{k}_", 10)}"\n' for k in range(keys))
+        + f"  next: {f'n{n + 1}' if n + 1 < nodes else 'e'}\n"
+        for n in range(nodes)
+    )
+    found = findings(subgraph(body + END))
+    assert [f.code for f in found if f.severity == "error"] == ["ADL606"]
+    assert len(read) == 110  # ten more than fit: the string that passes the limit is read to its end
+
+
+def test_the_constructs_of_one_template_are_read_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template_module, "MAX_LENGTH", 1_000)
+    read = _read_by_grammar(monkeypatch)
+    found = findings(subgraph(reading("x" * 5_000 + _sums("one_", 1_000))))
+    assert [(f.code, f.text) for f in found if f.severity == "error"] == [("ADL601", "{{")]
+    assert sum(len(expression) + 4 for expression in read) <= 1_000
+
+
+def test_the_templates_of_an_aliased_text_count_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataflow, "MAX_LENGTH", 100 * SHORTEST)
+    aliases = ", ".join(f"k{i}: *text" for i in range(20))
+    node = f'- {{id: a, type: assign, assign: {{first: &text "{_sums("c", 10)}", {aliases}}}, next: e}}'
+    assert "ADL606" in errors_of(subgraph(f"{node}\n{END}"))

@@ -1,7 +1,19 @@
+import gc
+from collections.abc import Iterator
+
+import pytest
 from checking import application, block, codes_of, errors_of, findings, only, subgraph
 
-from agentic_dsl.compiler.library import Library
+from agentic_dsl.ast import Document
+from agentic_dsl.compiler import check as check_module
+from agentic_dsl.compiler import library as library_module
+from agentic_dsl.compiler import resolution as resolution_module
+from agentic_dsl.compiler.checks import context as context_module
+from agentic_dsl.compiler.checks.context import CheckContext
+from agentic_dsl.compiler.library import Library, LibraryEntry, entries_of
+from agentic_dsl.compiler.parse.collector import PAUSE_LENGTH
 from agentic_dsl.compiler.parse.document import parse
+from agentic_dsl.diagnostics import Diagnostic
 
 VALID = """
 - {id: s, type: start, next: e}
@@ -115,3 +127,35 @@ def test_a_fork_with_one_branch_is_doubtful() -> None:
     nodes = "- {id: f, type: fork, fork: {branches: [e]}}\n- {id: e, type: end}"
     found = only(subgraph(nodes))
     assert (found.code, found.severity) == ("ADL207", "warning")
+
+
+def test_the_collector_is_paused_for_a_large_document_and_as_it_was_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def look(_context: CheckContext) -> Iterator[Diagnostic]:
+        seen.append(gc.isenabled())
+        return iter(())
+
+    monkeypatch.setattr(check_module, "PASSES", (look,))
+    for length in (0, PAUSE_LENGTH):
+        check_module.check(parse(subgraph("- {id: e, type: end}") + " " * length))
+        assert gc.isenabled()
+    assert seen == [True, False]
+
+
+def test_checking_a_file_of_a_library_does_not_read_the_other_files_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    end = "- {id: e, type: end, output_keys: []}"
+    texts = [subgraph(end, f"/lib/utils/f{n}", 'signature: "() -> ()"') for n in range(40)]
+    library = Library.of(parse(text, path=f"f{n}.md") for n, text in enumerate(texts))
+    assert len(library.entries) == 40
+    looked_at: list[Document] = []
+
+    def recorded(document: Document) -> list[LibraryEntry]:
+        looked_at.append(document)
+        return entries_of(document)
+
+    for module in (library_module, context_module, resolution_module):
+        monkeypatch.setattr(module, "entries_of", recorded)
+    for document in library.documents:
+        assert [d.code for d in check_module.check(document, library=library)] == []
+    assert len(looked_at) <= 2 * len(texts)

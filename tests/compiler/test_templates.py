@@ -6,7 +6,7 @@ import pytest
 
 from agentic_dsl.compiler.parse.problem import Problem
 from agentic_dsl.compiler.parse.reference import parse_reference
-from agentic_dsl.compiler.templates import reads_of, templates_of
+from agentic_dsl.compiler.templates import SHORTEST, reads_of, templates_of
 from agentic_dsl.node_table import (
     ROWS,
     Assert,
@@ -128,6 +128,16 @@ def test_exactly_the_fields_that_the_table_marks_are_found(row):
 
 
 def test_the_reads_of_a_string_are_those_of_its_template():
-    assert [read.name for read in reads_of("a {{ x.y }} {{ default(z, 1) }}")] == ["x", "z"]
-    assert reads_of("plain") == ()
-    assert isinstance(reads_of("{{ broken"), Problem)
+    found = reads_of("a {{ x.y }} {{ default(z, 1) }}").found
+    assert not isinstance(found, Problem)
+    assert [read.name for read in found] == ["x", "z"]
+    assert reads_of("plain").found == ()
+    assert isinstance(reads_of("{{ broken").found, Problem)
+
+
+def test_a_template_counts_the_length_of_its_constructs_and_a_broken_one_all_of_it():
+    assert reads_of("plain").length == 0
+    assert reads_of("some text {{ x }} and more").length == SHORTEST
+    assert reads_of("{{ a }}{% set b = 1 %}{# note #}").length == 3 * SHORTEST
+    assert reads_of("{{ " + "a + " * 30 + "a }} text").length == len("{{ " + "a + " * 30 + "a }}")
+    assert reads_of("text {{ broken").length == len("text {{ broken")

@@ -170,6 +170,22 @@ def test_a_requirement_that_names_no_library_is_reported(item: str) -> None:
     assert "ADL111" in codes("/main/x", f"graph_type: subgraph\nrequires: [{item}]\nnodes: []")
 
 
+@pytest.mark.parametrize(
+    ("item", "message", "at"),
+    [
+        ("/main/x", '"/main/x" is no library', "/main/x"),
+        ("{lib: '/lib/a@^x'}", '"x" stands where', "x"),
+        ("{lib: [a]}", "is a list", "[a]"),
+        ("{library: /lib/a}", "is a mapping", "{library: /lib/a}"),
+    ],
+)
+def test_what_is_wrong_with_a_requirement_is_said_at_its_place(item: str, message: str, at: str) -> None:
+    parsed = document("/main/x", f"graph_type: subgraph\nrequires: [{item}]\nnodes: []")
+    finding = next(found for found in parsed.diagnostics if found.code == "ADL111")
+    assert message in finding.message
+    assert parsed.source.text[finding.span.start : finding.span.end] == at
+
+
 def test_nodes_without_a_graph_type_are_a_subgraph_all_the_same() -> None:
     parsed = document("/main/x", "nodes:\n  - {id: a, type: end}")
     assert [finding.code for finding in parsed.diagnostics] == ["ADL107"]

@@ -195,6 +195,18 @@ def test_a_value_of_a_wrong_type_is_reported_at_the_value(line: str, at: str) ->
         ("next: [b c]", "ADL112", "b c"),
         ("on_success: store", "ADL115", None),
         ("permissions: [teleport]", "ADL114", "teleport"),
+        ("permissions: [{tol: x}]", "ADL114", "tol"),
+        ("permissions: [{tool: x, network: y}]", "ADL114", "network"),
+        ("permissions: [{network: false}]", "ADL114", "false"),
+        ("permissions: [{tool: [a, b]}]", "ADL114", "[a, b]"),
+        ("permissions: [{tool: 'x → scope, y'}]", "ADL114", ","),
+        ("permissions: [{}]", "ADL114", "{}"),
+        ("next: [/main/x y]", "ADL112", " "),
+        ("next: [/main/a@v1]", "ADL112", "@v1"),
+        ("on_success: archive(x)", "ADL115", "archive(x)"),
+        ('on_success: archive_to("/main/x@v1")', "ADL115", "@v1"),
+        ('signature: "(a: strng)"', "ADL310", "strng"),
+        ('signature: "() -> string"', "ADL113", "string"),
         ('signature: "(a"', "ADL113", None),
     ],
 )
@@ -202,6 +214,20 @@ def test_a_text_that_cannot_be_read_is_reported(line: str, code: str, at: str | 
     ((found, place),) = findings(f"id: a\ntype: end\n{line}")
     assert found == code
     assert at is None or place == at
+
+
+def test_every_finding_of_a_signature_is_reported_at_its_place_and_the_rest_is_read() -> None:
+    line = "(a: strng, b: integer = 'x', c: nmber) -> {d: any}"
+    text = f'id: a\ntype: end\nsignature: "{line}"'
+    assert findings(text) == [("ADL310", "strng"), ("ADL113", "'x'"), ("ADL310", "nmber")]
+    signature = next(document(text).subgraphs).nodes[0].signature
+    assert signature is not None
+    assert [str(parameter.type) for parameter in signature.inputs] == ["any", "integer", "any"]
+
+
+def test_a_permission_with_its_options_in_one_line_is_read_in_a_mapping_too() -> None:
+    (read,) = next(document("id: a\ntype: end\npermissions: [{tool: 'x → scope: y', note: z}]").subgraphs).nodes
+    assert [(p.kind, p.name, dict(p.options)) for p in read.permissions] == [("tool", "x", {"scope": "y", "note": "z"})]
 
 
 def test_a_wrong_choice_is_answered_with_the_nearest_word() -> None:

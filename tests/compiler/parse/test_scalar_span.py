@@ -10,7 +10,8 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agentic_dsl.compiler.parse.scalar_span import character_map, span_in_scalar
+from agentic_dsl.compiler.parse.character_map import character_map
+from agentic_dsl.compiler.parse.scalar_span import span_in_scalar, text_of_scalar
 from agentic_dsl.span import Source, Span
 
 
@@ -218,3 +219,18 @@ def test_every_character_of_a_written_scalar_is_found(raw, before, after):
     # libyaml strips a tab before a comment and the like as we do; what it refuses is not ours to map.
     assume(not re.search(r"[\x85\u2028\u2029]", document))
     check_all(document)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("plain", "plain"),
+        ("'it''s'", "it's"),
+        (r'"a\tb"', "a\tb"),
+        ("&name 'x'", "x"),
+        ('"a\n  b"', "a b"),
+    ],
+)
+def test_the_text_of_a_scalar_is_what_yaml_gives(raw, text):
+    source = Source(f"key: {raw}")
+    assert text_of_scalar(source, Span(5, 5 + len(raw))) == text

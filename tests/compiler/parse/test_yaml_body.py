@@ -5,6 +5,7 @@ import pytest
 from agentic_dsl.compiler.parse import yaml_body
 from agentic_dsl.compiler.parse.reading import Reading, read_data
 from agentic_dsl.compiler.parse.yaml_body import read_yaml
+from agentic_dsl.compiler.parse.yaml_limits import ALIASED_TEXT
 from agentic_dsl.compiler.parse.yaml_pure import PureParser
 from agentic_dsl.compiler.parse.yaml_tree import YamlMapping, YamlNode, YamlScalar
 from agentic_dsl.signature import Data
@@ -159,6 +160,14 @@ def test_aliases_that_expand_beyond_the_limit_are_refused() -> None:
 
 def test_aliases_within_the_limit_are_fine() -> None:
     assert data("a: &a [1, {b: 2}]\nc: *a\nd: [*a, *a]")["d"] == ((1, {"b": 2}), (1, {"b": 2}))  # type: ignore[index, call-overload]
+
+
+def test_an_aliased_text_counts_by_its_length() -> None:
+    def body(length: int) -> str:
+        return f"a: &a {'x' * length}\nb: [{', '.join(['*a'] * 1_000)}]"
+
+    assert codes(body(80 * ALIASED_TEXT)) == []
+    assert codes(body(120 * ALIASED_TEXT)) == ["ADL104"]
 
 
 def test_aliases_that_nest_too_deep_are_refused() -> None:
