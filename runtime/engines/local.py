@@ -42,7 +42,7 @@ class LocalEngine:
         context_tokens: int | None,
         max_batch_size: int,
         mask_store: MaskStore | None,
-        semantic: bool,
+        semantic: bool = False,
     ) -> None:
         """Keeps what it is given; nothing is loaded.
 
