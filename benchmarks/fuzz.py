@@ -1,6 +1,6 @@
-"""Mutated documents through parser, checker and formatter; nothing may raise: ``python -m benchmarks.fuzz [COUNT] [SEED]``.
+"""Mutated documents through parser, checker and formatter: ``python -m benchmarks.fuzz [COUNT] [SEED]``.
 
-Every document of ``tests/fixtures`` and ``examples`` is a start; a mutation deletes, doubles or turns a piece round, or
+Nothing may raise. Every document of ``tests/fixtures`` and ``examples`` is a start; a mutation deletes, doubles or turns a piece round, or
 puts in something nasty. One in ten is checked and formatted too, which takes longer than parsing.
 """
 
