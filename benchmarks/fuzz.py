@@ -1,7 +1,7 @@
 """Mutated documents through parser, checker and formatter: ``python -m benchmarks.fuzz [COUNT] [SEED]``.
 
 Nothing may raise. Every document of ``tests/fixtures`` and ``examples`` is a start; a mutation deletes, doubles or
-turns a piece round, or puts in something nasty. One in ten is checked and formatted too, which takes longer than parsing.
+turns a piece round, or puts in something nasty. One in ten is checked and formatted too, which takes longer.
 """
 
 from __future__ import annotations
