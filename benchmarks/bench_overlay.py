@@ -1,111 +1,144 @@
-"""The semantic matcher's fill and accept on texts of its own, beside the plain grammar matcher's on the same tokens.
+"""What the semantic matcher costs: ``python -m benchmarks.bench_overlay [TOKENIZER…] [--budget N]``.
 
-Usage: ``python benchmarks/bench_overlay.py [--tokenizer smollm2] [--nodes 20] [--budget N]``.
+The same documents, token by token, through three matchers in one process: xgrammar and llguidance with the grammar
+alone, and the semantic matcher, which enforces every rule. A fill and an acceptance are timed for each token; the
+median of several rounds is a token's time. ``--budget`` holds the semantic matcher to so many tokens besides.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
+import gc
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from agentic_dsl.compiler.grammar.emit_llguidance import emit_llguidance
+from agentic_dsl.compiler.grammar.lower import lower
 from agentic_dsl.compiler.pipeline import compile as compile_spec
-from agentic_dsl.constraints import Constraints, ContextSignature
+from agentic_dsl.constraints import Constraints
+from agentic_dsl.errors import AgenticDSLError
+from agentic_dsl.runtime.llguidance_matcher import LlguidanceCompiler
 from agentic_dsl.runtime.masks import allocate_bitmask, compile_masks
 from agentic_dsl.runtime.matcher import Matcher
-from agentic_dsl.runtime.matcher.frames import feed, finish
-from agentic_dsl.runtime.matcher.headers import start
 from agentic_dsl.runtime.matcher.overlay import Overlay
 from agentic_dsl.runtime.matcher.plan import Plan
 from agentic_dsl.runtime.matcher.semantic_matcher import SemanticMatcher
 from agentic_dsl.runtime.matcher.vocabulary_trie import trie_of
 from agentic_dsl.runtime.tokenizer import Tokenizer, load_tokenizer
-from benchmarks.constraint_sets import TOOLS
+from benchmarks.bench_masks import default_tokenizers
+from benchmarks.documents import block
+from benchmarks.generated_documents import TOOLS
 from benchmarks.measure import heading
 
-WORDS = ("find the price of the flight", "a short summary for the user", "compare both results and choose one")
+PATH = "/dynamic/plan"
+SIZES = (20, 200)
+TEXTS = {20: 8, 200: 2}
+"""Documents of each size, all with other names."""
 
-
-def document(plan: Plan, nodes: int, seed: int) -> bytes:
-    """A valid text of about ``nodes`` nodes with texts of ordinary words, written under the tracker."""
-    rng = random.Random(seed)
-    frame, text = start(plan), bytearray()
-    while not frame.is_final:
-        if text.endswith(b'"') and not text.endswith((b'["', b', "')) and rng.random() < 0.7:
-            phrase = rng.choice(WORDS).encode()
-            if (after := feed(frame, phrase)) is not None:
-                frame, text = after, text + phrase
-                continue
-        # Some tokenizers lack tokens for characters of private planes.
-        following = bytes(byte for byte in frame.allowed() if byte < 0x80)
-        if text.count(b"- id:") >= nodes:
-            rest = finish(frame)
-            return bytes(text + rest)
-        weights = [30 if byte in b'"]\n' else 0.3 if byte in b"\\{" else 1 for byte in following]
-        byte = rng.choices(following, weights)[0]
-        after = frame.step(byte)
-        assert after is not None  # it is allowed
-        frame = after
-        text.append(byte)
-    return bytes(text)
-
-
-def measure(make: Callable[[], Matcher], texts: list[list[int]], tokenizer: Tokenizer) -> dict[str, np.ndarray]:
-    """Microseconds of every fill and accept."""
-    bitmask = allocate_bitmask(1, tokenizer.vocab_size)
-    fills: list[float] = []
-    accepts: list[float] = []
-    for tokens in texts:
-        matcher = make()
-        for token_id in tokens:
-            started = time.perf_counter()
-            matcher.fill_bitmask(bitmask, 0)
-            filled = time.perf_counter()
-            if not matcher.accept(token_id):
-                raise AssertionError("a token of a valid text is refused")
-            fills.append(filled - started)
-            accepts.append(time.perf_counter() - filled)
-    return {"fill": np.array(fills) * 1e6, "accept": np.array(accepts) * 1e6}
+Micros = npt.NDArray[np.float64]
 
 
 def main() -> None:
-    """Prints the table."""
+    """Prints one table for each tokenizer."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tokenizer", default="smollm2")
-    parser.add_argument("--nodes", type=int, default=20)
-    parser.add_argument("--texts", type=int, default=8)
-    parser.add_argument("--budget", type=int)
+    parser.add_argument("tokenizer", nargs="*", help="names, folders or files; SmolLM2 and Qwen by default")
+    parser.add_argument("--budget", type=int, help="the most tokens of an answer")
+    parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    tokenizer = load_tokenizer(options.tokenizer)
-    constraints = Constraints(
-        max_nodes=options.nodes,
-        tools=TOOLS,
-        context=ContextSignature(available_vars=["query", "user"], required_outputs=("answer",)),
-    )
-    plan = Plan.of(constraints)
-    texts = [tokenizer.encode(document(plan, options.nodes, seed).decode()) for seed in range(options.texts)]
+    print(heading("The semantic matcher beside grammar matchers", "xgrammar", "llguidance", "numpy"))
+    for name in options.tokenizer or default_tokenizers():
+        try:
+            tokenizer = load_tokenizer(name)
+        except AgenticDSLError as exc:
+            print(f"{name}: left out: {exc}")
+            continue
+        compare(tokenizer, options.budget, options.rounds)
+
+
+def compare(tokenizer: Tokenizer, budget: int | None, rounds: int) -> None:
+    """Prints the table of one tokenizer."""
+    print(f"\n{Path(tokenizer.name).name}: {tokenizer.vocab_size:,} tokens, budget {budget or 'none'}")
+    started = time.perf_counter()
     overlay = Overlay(trie_of(tokenizer.vocabulary))
-    masks = compile_masks(compile_spec(constraints).grammar, tokenizer)
-    print(heading("Semantic matcher", "xgrammar", "numpy"))
-    print(
-        f"{tokenizer.vocab_size:,} tokens; {len(texts)} texts, {sum(map(len, texts)):,} tokens; budget {options.budget}"
-    )
-    rows = {
-        "grammar": masks.matcher,
-        "semantic (cold tables)": lambda: SemanticMatcher(
-            plan, tokenizer, overlay=overlay, max_output_tokens=options.budget
-        ),
-        "semantic": lambda: SemanticMatcher(plan, tokenizer, overlay=overlay, max_output_tokens=options.budget),
+    print(f"  vocabulary tree, once a tokenizer: {time.perf_counter() - started:.2f} s")
+    for nodes in SIZES:
+        texts = [tokenizer.encode(_document(nodes, salt)) for salt in range(TEXTS[nodes])]
+        constraints = _constraints(nodes)
+        print(f"  {nodes} nodes: {len(texts)} documents, {sum(map(len, texts)):,} tokens, median of {rounds} rounds")
+        for name, make in _matchers(tokenizer, constraints, overlay, budget).items():
+            _print(name, *measure(make, texts, tokenizer, rounds))
+
+
+def _constraints(nodes: int) -> list[Constraints]:
+    """One contract for each document: the names in their signatures differ."""
+    names = [f"(topic_{salt * (nodes // 5)}: string, reader: object) -> ()" for salt in range(TEXTS[nodes])]
+    return [Constraints(path=PATH, max_nodes=nodes, tools=TOOLS, signature=name) for name in names]
+
+
+def _document(nodes: int, salt: int) -> str:
+    return block(PATH, nodes, salt=salt)
+
+
+def _matchers(
+    tokenizer: Tokenizer, constraints: Sequence[Constraints], overlay: Overlay, budget: int | None
+) -> dict[str, list[Callable[[], Matcher]]]:
+    """For each name what makes a matcher of each document."""
+    masks = [compile_masks(compile_spec(c).grammar, tokenizer) for c in constraints]
+    ours = LlguidanceCompiler(tokenizer)
+    larks = [emit_llguidance(lower(c)) for c in constraints]
+    plans = [Plan.of(c) for c in constraints]
+    return {
+        "xgrammar": [mask.matcher for mask in masks],
+        "llguidance": [lambda lark=lark: ours.matcher(lark) for lark in larks],  # type: ignore[misc]
+        "semantic": [
+            lambda plan=plan: SemanticMatcher(plan, tokenizer, overlay=overlay, max_output_tokens=budget)  # type: ignore[misc]
+            for plan in plans
+        ],
     }
-    for name, make in rows.items():
-        for what, micro in measure(make, texts, tokenizer).items():
-            low, middle, high = np.percentile(micro, [10, 50, 99])
-            print(
-                f"{name:24} {what:7} median {middle:8.1f}  p10 {low:7.1f}  p99 {high:9.1f}  mean {micro.mean():8.1f} µs"
-            )
+
+
+def measure(
+    makers: Sequence[Callable[[], Matcher]], texts: Sequence[Sequence[int]], tokenizer: Tokenizer, rounds: int
+) -> tuple[Micros, Micros]:
+    """Microseconds of every fill and of every accept, each the median of the rounds; the first round warms up."""
+    bitmask = allocate_bitmask(1, tokenizer.vocab_size)
+    fills: list[list[float]] = []
+    accepts: list[list[float]] = []
+    for _ in range(rounds + 1):
+        fill: list[float] = []
+        accept: list[float] = []
+        gc.collect()
+        for make, tokens in zip(makers, texts, strict=True):
+            matcher = make()
+            for token_id in tokens:
+                started = time.perf_counter()
+                matcher.fill_bitmask(bitmask, 0)
+                filled = time.perf_counter()
+                accepted = matcher.accept(token_id)
+                accept.append(time.perf_counter() - filled)
+                fill.append(filled - started)
+                if not accepted:
+                    raise AssertionError(f"token {token_id} of a valid document is refused")
+        fills.append(fill)
+        accepts.append(accept)
+    return _medians(fills[1:]), _medians(accepts[1:])
+
+
+def _medians(rounds: list[list[float]]) -> Micros:
+    return np.array([statistics.median(token) for token in zip(*rounds, strict=True)]) * 1e6
+
+
+def _print(name: str, fill: Micros, accept: Micros) -> None:
+    columns = []
+    for what, times in (("fill", fill), ("accept", accept), ("both", fill + accept)):
+        middle, high = np.percentile(times, [50, 99])
+        columns.append(f"{what}: median {middle:6.2f}, mean {times.mean():6.2f}, p99 {high:7.1f}")
+    print(f"    {name:12}" + " · ".join(columns) + " µs")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from agentic_dsl.runtime.matcher.frames import Frame, finish
 from agentic_dsl.runtime.matcher.open_words import OpenWord
 
 if TYPE_CHECKING:
-    from agentic_dsl.runtime.matcher.vocabulary_trie import TrieNode
+    from agentic_dsl.runtime.matcher.vocabulary_trie import Node
 
 IMPOSSIBLE = 1 << 40
 """The cost of a text that no tokens spell."""
@@ -47,7 +47,7 @@ class Costs:
         return self.at[0]
 
 
-def costs(root: TrieNode, text: bytes, known: Costs | None = None) -> Costs:
+def costs(root: Node, text: bytes, known: Costs | None = None) -> Costs:
     """The costs of a text.
 
     Args:
@@ -61,7 +61,8 @@ def costs(root: TrieNode, text: bytes, known: Costs | None = None) -> Costs:
     at = [IMPOSSIBLE] * size + list(tail)
     first = known.first if known is not None and shared == len(known.text) == len(text) else -1
     for start in range(size - 1, -1, -1):
-        node, best = root, IMPOSSIBLE
+        node: Node = root
+        best = IMPOSSIBLE
         for end in range(start, len(text)):
             found = node.children.get(text[end])
             if found is None:
@@ -77,7 +78,7 @@ def costs(root: TrieNode, text: bytes, known: Costs | None = None) -> Costs:
     return Costs(text, tuple(at), first)
 
 
-def _first(root: TrieNode, text: bytes, at: list[int]) -> int:
+def _first(root: Node, text: bytes, at: list[int]) -> int:
     node = root
     for end, byte in enumerate(text):
         node = node.children[byte]
@@ -106,7 +107,7 @@ class BudgetGate:
 
     __slots__ = ("_after", "_base", "_left", "_root")
 
-    def __init__(self, root: TrieNode, base: Costs, left: int) -> None:
+    def __init__(self, root: Node, base: Costs, left: int) -> None:
         """``base`` is the completion at the current frame, ``left`` the tokens left, the next one included."""
         self._root, self._base, self._left = root, base, left
         self._after: dict[object, tuple[Costs, Frame, Frame]] = {}

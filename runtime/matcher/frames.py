@@ -57,6 +57,19 @@ class Frame:
         """Bytes among which are all that may come next; None where that is not worth knowing."""
         return None
 
+    def ahead(self) -> bytes:
+        """A text that must come next, as far as that is known without asking what follows."""
+        return b""
+
+    def forced(self) -> tuple[bytes, Frame] | None:
+        """A text that must come next, perhaps empty, and the frame after it; None where nothing surely must."""
+        text = self.ahead()
+        if not text:
+            return None
+        after = feed(self, text)
+        assert after is not None  # it must come
+        return text, after
+
     def allowed(self) -> bytes:
         """Every byte that may come next, in order."""
         return bytes(byte for byte in range(256) if self.step(byte) is not None)
@@ -97,9 +110,52 @@ class Fixed(Frame):
         """The next byte of the text."""
         return frozenset((self.text[self.at],))
 
+    def ahead(self) -> bytes:
+        """The rest of the text."""
+        return self.text[self.at :]
+
+    def forced(self) -> tuple[bytes, Frame]:
+        """The rest of the text."""
+        return self.policy()
+
     def policy(self) -> tuple[bytes, Frame]:
         """The rest of the text."""
         return self.text[self.at :], self.then(self.doc)
+
+
+class Run(Frame):
+    """A text that must come, with the frame that follows it at hand: what `settle` makes of a chain of frames."""
+
+    __slots__ = ("after", "at", "text")
+
+    def __init__(self, doc: Draft, text: bytes, after: Frame, at: int = 0) -> None:
+        """``doc`` is the document where the text begins; what it declares is in that of ``after``."""
+        super().__init__(doc)
+        self.text, self.after, self.at = text, after, at
+
+    def step(self, byte: int) -> Frame | None:
+        """The next byte of the text only."""
+        return self.moved(self.at + 1) if self.text[self.at] == byte else None
+
+    def moved(self, at: int) -> Frame:
+        """The frame at another byte of the text, or the one behind it."""
+        return self.after if at == len(self.text) else Run(self.doc, self.text, self.after, at)
+
+    def hints(self) -> frozenset[int]:
+        """The next byte of the text."""
+        return frozenset((self.text[self.at],))
+
+    def ahead(self) -> bytes:
+        """The rest of the text."""
+        return self.text[self.at :]
+
+    def forced(self) -> tuple[bytes, Frame]:
+        """The rest of the text."""
+        return self.policy()
+
+    def policy(self) -> tuple[bytes, Frame]:
+        """The rest of the text."""
+        return self.text[self.at :], self.after
 
 
 class Choice(Frame):
@@ -125,6 +181,17 @@ class Choice(Frame):
     def hints(self) -> frozenset[int]:
         """The next bytes of the texts."""
         return frozenset(text[self.at] for text, _ in self.options)
+
+    def ahead(self) -> bytes:
+        """What all texts go on with."""
+        return shared_beginning([text for text, _ in self.options])[self.at :]
+
+    def forced(self) -> tuple[bytes, Frame] | None:
+        """The same."""
+        if len(self.options) == 1:
+            return self.policy()
+        text = self.ahead()
+        return (text, Choice(self.doc, self.options, self.at + len(text))) if text else None
 
     def policy(self) -> tuple[bytes, Frame]:
         """The rest of the first text."""
@@ -172,6 +239,19 @@ class Words(Frame):
         found = {word[size] for word in self.words if len(word) > size and word.startswith(self.typed)}
         return after | found
 
+    def _left(self) -> list[bytes]:
+        return [word for word in self.words[bisect_left(self.words, self.typed) :] if word.startswith(self.typed)]
+
+    def ahead(self) -> bytes:
+        """What all words that are left go on with."""
+        return shared_beginning(self._left())[len(self.typed) :]
+
+    def forced(self) -> tuple[bytes, Frame] | None:
+        """The same; what follows the word, where no other is left."""
+        if text := self.ahead():
+            return text, Words(self.doc, self._left(), self.then, self.typed + text)
+        return (b"", self.then(self.doc)) if len(self._left()) == 1 else None
+
     def policy(self) -> tuple[bytes, Frame]:
         """The rest of the shortest word."""
         at = bisect_left(self.words, self.typed)
@@ -207,6 +287,10 @@ class Either(Frame):
             found |= hints
         return found
 
+    def ahead(self) -> bytes:
+        """What all frames go on with."""
+        return shared_beginning([frame.ahead() for frame in self.frames])
+
     def policy(self) -> tuple[bytes, Frame]:
         """What the first one writes."""
         return self.frames[0].policy()
@@ -215,6 +299,24 @@ class Either(Frame):
 def either(frames: Sequence[Frame]) -> Frame:
     """One frame for several that may be meant, of which there is at least one."""
     return frames[0] if len(frames) == 1 else Either(frames[0].doc, frames)
+
+
+def shared_beginning(texts: Sequence[bytes]) -> bytes:
+    """The longest text with which all of some texts begin."""
+    first, last = min(texts, default=b""), max(texts, default=b"")
+    size = 0
+    while size < len(first) and first[size] == last[size]:  # what the extremes share, those between share too
+        size += 1
+    return first[:size]
+
+
+def settle(frame: Frame) -> Frame:
+    """The same frame, or where some text must come next, a `Run` of all of it."""
+    doc, text = frame.doc, b""
+    while (forced := frame.forced()) is not None:
+        more, frame = forced
+        text += more
+    return Run(doc, text, frame) if text else frame
 
 
 def finish(frame: Frame) -> bytes:

@@ -106,7 +106,7 @@ def _parameter(doc: Draft, names: tuple[str, ...], *, outputs: bool) -> Frame:
         partial(_named, names, outputs),
         limit=max(doc.plan.max_word, 3),
         known=[name for name in known if outputs and name not in names][:1],
-        taken=tuple(sorted({*names, *(YAML_WORDS if outputs else ())})),
+        taken=(names, YAML_WORDS if outputs else ()),
     )
 
 

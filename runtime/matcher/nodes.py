@@ -289,7 +289,7 @@ def _name(doc: Draft, field: FieldSpec, number: int) -> Frame:
         limit=doc.plan.max_text,
         known=sorted(names or ()),
         fresh=names is None,
-        taken=tuple(sorted(YAML_WORDS)),
+        taken=(YAML_WORDS,),
         any_case=True,
     )
 
@@ -341,8 +341,8 @@ def _free_argument(number: int, doc: Draft) -> Frame:
         return choice(doc, [*options, (b"      ", entry)])
 
     def entry(doc: Draft) -> Frame:
-        taken = tuple(sorted({*YAML_WORDS, *doc.node.keys}))
-        return OpenWord(doc, PLAIN, b":", given, limit=max(doc.plan.max_word, 3), taken=taken, any_case=False)
+        taken = (YAML_WORDS, doc.node.keys)
+        return OpenWord(doc, PLAIN, b":", given, limit=max(doc.plan.max_word, 3), taken=taken, alike=())
 
     return Fixed(doc, b"      ", entry)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from agentic_dsl.runtime.matcher.frames import Frame
+from agentic_dsl.runtime.matcher.frames import Frame, shared_beginning
 
 if TYPE_CHECKING:
     from agentic_dsl.runtime.matcher.state import Draft
@@ -47,17 +46,28 @@ PLAIN = Alphabet(_LETTERS, f"{_LETTERS}{_DIGITS}./-")
 """Names of tools, models and runtimes, and keys of arguments."""
 
 
+SURELY_VIABLE = 4
+"""With room for this many more characters there is always a word that is not taken."""
+
+
+_MANY = 36**SURELY_VIABLE
+"""Fewer words than so many characters spell, in the smallest alphabet."""
+
+Taken = Sequence[Collection[str]]
+"""Groups of words that may not be written."""
+
+
 class OpenWord(Frame):
     """A word of an alphabet, with a bound on its length.
 
     Attributes:
         known: words that may be written whatever else holds, in the order of the policy.
         fresh: whether other words may be written.
-        taken: words that may not be, sorted; in lower case where ``any_case``.
-        least: the fewest characters.
+        taken: groups of words that may not be; in lower case where ``any_case``.
+        alike: words beside the known ones that what follows tells from others; None where it may tell any word.
     """
 
-    __slots__ = ("alphabet", "any_case", "end", "fresh", "known", "limit", "taken", "then", "typed")
+    __slots__ = ("alike", "alphabet", "any_case", "end", "fresh", "known", "limit", "taken", "then", "typed")
 
     def __init__(
         self,
@@ -69,8 +79,9 @@ class OpenWord(Frame):
         limit: int,
         known: Sequence[str] = (),
         fresh: bool = True,
-        taken: Sequence[str] = (),
+        taken: Taken = (),
         any_case: bool = False,
+        alike: Sequence[str] | None = None,
         typed: str = "",
     ) -> None:
         """Begins a word, or goes on with one.
@@ -85,34 +96,37 @@ class OpenWord(Frame):
             fresh: as above.
             taken: as above.
             any_case: whether the words taken are so in every mixture of cases.
+            alike: as above.
             typed: what is there already.
         """
         super().__init__(doc)
         self.alphabet, self.end, self.then, self.limit = alphabet, end, then, limit
         self.known, self.fresh, self.taken, self.any_case, self.typed = known, fresh, taken, any_case, typed
+        self.alike = None if any_case else alike
 
     def step(self, byte: int) -> Frame | None:
         """One more character, or what ends the word."""
         if byte in self.end:
-            return self.then(self.doc, self.typed).step(byte) if self._is_whole(self.typed) else None
+            return self.then(self.doc, self.typed).step(byte) if self.is_word(self.typed) else None
         char = chr(byte)
         if char not in (self.alphabet.rest if self.typed else self.alphabet.first):
             return None
         longer = self.typed + char
-        return self._with(longer) if self._is_viable(longer) else None
+        return self.at(longer) if self.begins_word(longer) else None
 
     def without_known(self) -> OpenWord:
         """The same where the known words may not be written, so that the policy makes one up."""
-        fresh = self._with(self.typed, ())
-        fresh.taken = sorted({*self.taken, *self.known})
+        fresh = self.at(self.typed, ())
+        fresh.taken = (*self.taken, self.known)
         return fresh
 
     @property
     def is_viable(self) -> bool:
         """Whether some word begins with what is typed."""
-        return self._is_viable(self.typed)
+        return self.begins_word(self.typed)
 
-    def _with(self, typed: str, known: Sequence[str] | None = None) -> OpenWord:
+    def at(self, typed: str, known: Sequence[str] | None = None) -> OpenWord:
+        """The frame where this much is typed."""
         return OpenWord(
             self.doc,
             self.alphabet,
@@ -123,29 +137,31 @@ class OpenWord(Frame):
             fresh=self.fresh,
             taken=self.taken,
             any_case=self.any_case,
+            alike=self.alike,
             typed=typed,
         )
 
-    def _is_whole(self, word: str) -> bool:
+    def is_word(self, word: str) -> bool:
+        """Whether a word may be written."""
         if word in self.known:
             return True
         return self.fresh and 0 < len(word) <= self.limit and not self._is_taken(word)
 
     def _is_taken(self, word: str) -> bool:
         word = word.lower() if self.any_case else word
-        at = bisect_left(self.taken, word)
-        return at < len(self.taken) and self.taken[at] == word
+        return any(word in group for group in self.taken)
 
-    def _is_viable(self, typed: str) -> bool:
+    def begins_word(self, typed: str) -> bool:
+        """Whether some word that may be written begins so."""
         if any(word.startswith(typed) for word in self.known):
             return True
         if not self.fresh or len(typed) > self.limit:
             return False
         if not self._is_taken(typed):
             return True
-        if self.limit - len(typed) >= 4 and len(self.taken) < len(self.alphabet.rest) ** 4:
+        if self.limit - len(typed) >= SURELY_VIABLE and sum(map(len, self.taken)) < _MANY:
             return True
-        excluded = sum(len(word) <= self.limit for word in self._taken_from(typed))
+        excluded = len({word for word in self.taken_from(typed) if len(word) <= self.limit})
         # Words taken in every case take the place of one word of lower case each: the rest of them only helps.
         return self.alphabet.count(len(typed), self.limit) > excluded
 
@@ -156,13 +172,49 @@ class OpenWord(Frame):
         size = len(self.typed)
         return frozenset((*self.end, *(ord(word[size]) for word in self.known if len(word) > size)))
 
-    def _taken_from(self, typed: str) -> Iterator[str]:
-        """The words taken that begin so."""
+    def ahead(self) -> bytes:
+        """What all known words go on with, where only these may be written."""
+        if self.fresh:
+            return b""
+        left = [word.encode() for word in self.known if word.startswith(self.typed)]
+        return shared_beginning(left)[len(self.typed) :]
+
+    def forced(self) -> tuple[bytes, Frame] | None:
+        """The same; what follows the word, where no other is left."""
+        if self.fresh:
+            return None
+        if text := self.ahead():
+            return text, self.at(self.typed + text.decode())
+        left = [word for word in self.known if word.startswith(self.typed)]
+        return (b"", self.then(self.doc, self.typed)) if len(left) == 1 else None
+
+    def taken_from(self, typed: str) -> Iterator[str]:
+        """The words taken that begin so; one may come twice."""
         typed = typed.lower() if self.any_case else typed
-        for at in range(bisect_left(self.taken, typed), len(self.taken)):
-            if not self.taken[at].startswith(typed):
-                return
-            yield self.taken[at]
+        for group in self.taken:
+            for word in group:
+                if word.startswith(typed):
+                    yield word
+
+    def long_taken(self) -> Iterator[str]:
+        """The words taken at the end of which, or in front of it, there may be no room for another one."""
+        for group in self.taken:
+            for word in group:
+                if len(word) + SURELY_VIABLE > self.limit:
+                    yield word
+
+    def is_special(self, word: str) -> bool:
+        """Whether a word is known, taken, or told from others by what follows it."""
+        return word in self.known or word in (self.alike or ()) or self._is_taken(word)
+
+    def new_word(self) -> str:
+        """A word that is longer than what is typed and neither known nor special; there must be room for some."""
+        for more in range(1, self.limit - len(self.typed) + 1):
+            for end in product(self.alphabet.rest if self.typed else self.alphabet.first, repeat=more):
+                word = self.typed + "".join(end)
+                if not self.is_special(word):
+                    return word
+        raise AssertionError(f"no new word begins with {self.typed!r}")  # the caller has seen that there is room
 
     @property
     def word(self) -> str:
@@ -183,8 +235,11 @@ class OpenWord(Frame):
         return word[len(self.typed) :].encode(), self.then(self.doc, word)
 
 
-def can_begin(alphabet: Alphabet, limit: int, known: Sequence[str], fresh: bool, taken: Sequence[str]) -> bool:
+def can_begin(alphabet: Alphabet, limit: int, known: Sequence[str], fresh: bool, taken: Taken) -> bool:
     """Whether any word at all can be written."""
     if known:
         return True
-    return fresh and alphabet.count(0, limit) > sum(len(word) <= limit for word in taken)
+    if limit >= SURELY_VIABLE and sum(map(len, taken)) < _MANY:
+        return fresh
+    excluded = {word for group in taken for word in group if len(word) <= limit}
+    return fresh and alphabet.count(0, limit) > len(excluded)

@@ -67,7 +67,7 @@ def output_keys(doc: Draft, then: Then, *, more_to_come: bool) -> Frame:
         return choice(doc, options)
 
     if fields is None or not doc.node.result_keys:
-        return written_key(doc, b'"', keyed)
+        return written_key(doc, b'"', keyed, alike=fields or ())
     return OpenWord(doc, WORD, b'"', keyed, limit=doc.plan.max_word, known=_left(doc, fields), fresh=False)
 
 

@@ -1,37 +1,49 @@
 """From a frame to the tokens that may come next.
 
-In most places few tokens are possible: then the vocabulary's tree is walked along the frames, and every token is judged
-by all of its bytes, whatever borders it crosses. Where text or words are open, thousands of tokens stay inside: these
-are the same every time, so they are looked up; only tokens that leave (a closing quote and what follows it, an opened
-template) are walked. A length bound is met by tables per length.
+Inside forced text the tokens are those along it, whatever the document: rows are kept by the text. At a decision few
+tokens are possible: the vocabulary's tree is walked along the frames, and every token is judged by all of its bytes,
+whatever borders it crosses. Where text or words are open, what stays inside is looked up (`scans`), and only what
+leaves is walked: once for all tokens that leave alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
 
-from agentic_dsl.runtime.matcher.frames import Fixed, Frame
-from agentic_dsl.runtime.matcher.open_words import NAME, Alphabet, OpenWord
+import numpy as np
+import numpy.typing as npt
+
+from agentic_dsl.runtime.matcher.frames import Choice, Either, Fixed, Frame, Run
+from agentic_dsl.runtime.matcher.open_words import NAME, OpenWord
 from agentic_dsl.runtime.matcher.paths import DYNAMIC, SEGMENT, DynamicPath
-from agentic_dsl.runtime.matcher.templates import GuardedRead, InnerText, Member
-from agentic_dsl.runtime.matcher.texts import InTemplate, Text, inside, length_of, more_bytes
-from agentic_dsl.runtime.matcher.vocabulary_trie import Row, TrieNode, VocabularyTrie, add, remove
+from agentic_dsl.runtime.matcher.scans import Scan, Scans
+from agentic_dsl.runtime.matcher.templates import GuardedRead, InnerText, Member, Read
+from agentic_dsl.runtime.matcher.texts import InTemplate, Text, inside
+from agentic_dsl.runtime.matcher.vocabulary_trie import Node, Row, VocabularyTrie, add, remove
 
+Mask = npt.NDArray[np.int32]
+"""A finished row, as engines take it; never changed."""
 
-@dataclass(eq=False)
-class Scan:
-    """What the tokens below a node of the tree do in an open place.
+_WINDOW = 24
+"""Bytes of forced text by which its rows are kept; tokens that run on longer are walked each time."""
 
-    Attributes:
-        within: ``within[k]`` are the tokens that stay inside and add at most k characters; the last row is all of them.
-        leaving: for each way out (the byte or bytes that leave) the text before it and the node behind it.
-    """
+_MOST_ROWS = 4096
+"""Rows kept for forced text: 24 MiB for 49k tokens."""
 
-    within: list[Row]
-    leaving: list[tuple[str, int, TrieNode]]
+_RECENT = 8
+"""Rows kept for one text."""
+
+_FEW = 3
+"""Below nodes with no more children than this, walking is as fast as looking up."""
+
+_AFTER_NAME = b" ),.["
+"""What may follow a name in a template."""
+
+_STEPS = b".["
+_DOLLAR = ord("$")
 
 
 class Gate(Protocol):
@@ -56,21 +68,73 @@ class Overlay:
 
     def __init__(self, trie: VocabularyTrie) -> None:
         self.trie = trie
-        self._scans: dict[object, Scan] = {}
+        self.scans = Scans(trie)
+        self.end = trie.end_row.view(np.int32)
+        self._inside: dict[bytes, Mask | None] = {}
 
-    def fill(self, frame: Frame, row: Row, gate: Gate | None = None) -> None:
-        """Writes the tokens that may come next."""
+    def known(self, run: Run) -> Mask | None:
+        """The mask at a place in forced text, where it has been asked for before and depends on nothing else."""
+        return self._inside.get(run.text[run.at : run.at + _WINDOW])
+
+    def mask(self, frame: Frame, gate: Gate | None = None, recent: Recent | None = None) -> Mask:
+        """The tokens that may come next; end tokens where the text may end.
+
+        Args:
+            frame: where the text is.
+            gate: what a budget allows, None for everything.
+            recent: rows of this text that are needed again soon; gains entries.
+        """
+        if type(frame) is Run and gate is None:
+            window = frame.text[frame.at : frame.at + _WINDOW]
+            if window not in self._inside:
+                return self._forced(frame, window, recent)
+            if (known := self._inside[window]) is not None:
+                return known
+        row: Row = np.zeros(self.trie.words, dtype=np.uint32)
+        _Filling(self, row, gate, recent if recent is not None else Recent()).fill(frame)
         if frame.is_final:
-            row[:] = self.trie.end_row
-            return
-        row[:] = 0
-        _Filling(self, row, gate).fill(frame)
+            row |= self.trie.end_row
+        return row.view(np.int32)
 
-    def scan(self, key: tuple[object, ...], make: Callable[[], Scan]) -> Scan:
-        """A table, made when it is first asked for."""
-        if (scan := self._scans.get(key)) is None:
-            scan = self._scans[key] = make()
-        return scan
+    def _forced(self, frame: Run, window: bytes, recent: Recent | None) -> Mask:
+        """The row of a place in forced text, kept where no token reaches beyond the window."""
+        node: Node = self.trie.root
+        found: list[int] = []
+        closed = False
+        for byte in window:
+            child = node.children.get(byte)
+            if child is None:
+                closed = True
+                break
+            node = child
+            found += node.tokens
+        if len(self._inside) >= _MOST_ROWS:
+            self._inside.clear()  # rare, and cheaper than keeping an order
+        if not closed and node.children:
+            self._inside[window] = None
+            return self.mask(frame, recent=recent)
+        mask = self.trie.row(found).view(np.int32)
+        self._inside[window] = mask
+        return mask
+
+
+class Recent:
+    """Rows of one text that its next tokens need again: what ends a word does so after each of its characters.
+
+    Keys hold the objects that identify them, and compare these by identity.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[int, ...], tuple[tuple[object, ...], Row]] = {}
+
+    def row(self, *key: object, make: Callable[[], Row]) -> Row:
+        """The row for some objects, made if it is not there."""
+        numbers = tuple(map(id, key))
+        if (found := self._rows.get(numbers)) is None:
+            if len(self._rows) >= _RECENT:
+                self._rows.clear()
+            found = self._rows[numbers] = (key, make())
+        return found[1]
 
 
 @dataclass(eq=False)
@@ -80,115 +144,206 @@ class _Filling:
     overlay: Overlay
     row: Row
     gate: Gate | None
+    recent: Recent
     found: list[int] = field(default_factory=list)
 
-    @property
-    def trie(self) -> VocabularyTrie:
-        return self.overlay.trie
-
     def fill(self, frame: Frame) -> None:
-        self._walk(frame, self.trie.root)
+        self._walk(frame, self.overlay.trie.root)
         if self.found:
             add(self.row, self.found)
 
-    def _find(self, node: TrieNode, after: Frame) -> None:
+    def _find(self, node: Node, after: Frame) -> None:
         """The tokens that end at a node, after which the text is at ``after``."""
         if node.tokens and (self.gate is None or self.gate.allows(after)):
             self.found += node.tokens
 
-    def _walk(self, frame: Frame, node: TrieNode) -> None:
+    def _enter(self, frame: Frame | None, node: Node) -> None:
+        """Adds what ends at a node, and what is below it."""
+        if frame is not None:
+            self._find(node, frame)
+            if node.children:
+                self._walk(frame, node)
+
+    def _walk(self, frame: Frame, node: Node) -> None:
         """Adds the tokens below a node that a frame allows to ``found``, or whole tables of them to ``row``."""
-        while isinstance(frame, Fixed):
-            child = node.children.get(frame.text[frame.at])
+        while isinstance(frame, Fixed | Run):
+            if self.gate is None:
+                reached = self._along(frame.text, frame.at, node)
+                if reached is None:
+                    return
+                node = reached
+                frame = frame.after if isinstance(frame, Run) else frame.then(frame.doc)
+                continue
+            byte = frame.text[frame.at]
+            child = node.children.get(byte)
             if child is None:
                 return
-            after = frame.step(frame.text[frame.at])
-            if after is None:
-                return
+            after = frame.step(byte)
+            assert after is not None  # it is the byte that must come
             self._find(child, after)
-            if not child.children:
-                return
             frame, node = after, child
-        if frame.is_final:
+        if self.gate is None and isinstance(frame, Either | Choice):
+            self._each(frame, node)
             return
-        if len(node.children) > _FEW and self._walk_open(frame, node, lambda after: after):
+        if len(node.children) > _FEW and self._walk_open(frame, node, _itself):
             return
         children = node.children
         hints = frame.hints()
         for byte in children if hints is None else hints:
             child = children.get(byte)
-            if child is not None and (after := frame.step(byte)) is not None:
-                self._enter(after, child)
+            if child is not None:
+                self._enter(frame.step(byte), child)
+
+    def _each(self, frame: Either | Choice, node: Node) -> None:
+        """Walks every option by itself: no frame is made for what only begins one."""
+        if isinstance(frame, Either):
+            for option in frame.frames:
+                self._walk(option, node)
+            return
+        for text, then in frame.options:
+            if (reached := self._along(text, frame.at, node)) is not None:
+                self._walk(then(frame.doc), reached)
+
+    def _along(self, text: bytes, at: int, node: Node) -> Node | None:
+        """Adds the tokens along forced text; the node behind all of it, None where no token reaches so far."""
+        for byte in text[at:]:
+            child = node.children.get(byte)
+            if child is None:
+                return None
+            if child.tokens:
+                self.found += child.tokens
+            node = child
+        return node if node.children else None
 
     # --- open places -------------------------------------------------------------------------------------------------
 
-    def _walk_open(self, frame: Frame, node: TrieNode, wrap: Callable[[Frame | None], Frame | None]) -> bool:
+    def _walk_open(self, frame: Frame, node: Node, wrap: Wrap) -> bool:
         """The same for a frame in which text or words are open; False where it is none of these.
 
         ``wrap`` makes the frame of the whole of one inside a template.
         """
         match frame:
             case Text() if not frame.begun:
-                scan = self._scan_text(node, frame.template is not None, frame.brace)
-                self._add_within(scan, frame.most - frame.used, frame, frame)
-                self._leave_text(frame, scan)
+                self._text(frame, node)
             case OpenWord() if frame.fresh:
-                scan = self._scan_word(node, frame.alphabet, not frame.typed, frame.end)
-                self._add_within(scan, frame.limit - len(frame.typed), frame, frame)
-                self._exclude(frame, node)
-                if self.gate is not None:
-                    self._towards_known(frame, node)
-                self._leave_word(frame, scan, wrap)
+                self._word(frame, node, wrap)
             case DynamicPath() if (
-                len(frame.typed) > len(DYNAMIC) and len(frame.typed) + self.trie.longest + 3 <= frame.doc.plan.max_text
+                len(frame.typed) > len(DYNAMIC)
+                and len(frame.typed) + self.overlay.trie.longest + 3 <= frame.doc.plan.max_text
             ):
-                scan = self._scan(node, frame.typed[-1] != "/", SEGMENT, b'/"')
-                self._add_within(scan, frame.doc.plan.max_text - len(frame.typed) - 3, frame, frame)
-                for text, byte, child in scan.leaving:
-                    path = DynamicPath(frame.doc, frame.then, frame.typed + text)
-                    self._enter(path.step(byte), child)
-            case InTemplate() if frame.used + self.trie.longest + _CLOSING_ROOM <= frame.most:
-                inner = frame.inner
-                back, most, used = frame.back, frame.most, frame.used
+                self._path(frame, node)
+            case InTemplate() if self._has_room(frame):
+                inner, back, most, used = frame.inner, frame.back, frame.most, frame.used
 
                 def wrapped(after: Frame | None) -> Frame | None:
                     # There is room for any token, so that the exact count only matters behind it.
                     return None if after is None else inside(after, used, most, back)
 
-                return self._walk_template(inner, node, wrapped)
+                return self._template(frame, inner, node, wrapped)
             case _:
                 return False
         return True
 
-    def _walk_template(self, inner: Frame, node: TrieNode, wrap: Callable[[Frame | None], Frame | None]) -> bool:
+    def _text(self, frame: Text, node: Node) -> None:
+        """Tokens that stay in a text, and those that close it, open a template or end within a character."""
+        longest = self.overlay.trie.longest
+        scan = self.overlay.scans.text(node, templates=frame.template is not None, brace=frame.brace)
+        self._add_within(scan, frame.most - frame.used, frame, frame)
+        for byte, child in scan.at_once.items():
+            self._enter(frame.step(byte), child)
+        if frame.used + longest + frame.doc.plan.longest_read <= frame.most:
+            # Far from the bound, and behind at least one character: what follows does not depend on how many.
+            inner = frame.at(frame.used + 1)
+            for byte, child in scan.later.items():
+                self._enter(inner.step(byte), child)
+            return
+        for text, byte, child in scan.leaving:
+            if text and frame.used + len(text) <= frame.most:
+                self._enter(frame.at(frame.used + len(text)).step(byte), child)
+
+    def _path(self, frame: DynamicPath, node: Node) -> None:
+        scan = self.overlay.scans.word(node, SEGMENT, b'/"', begun=frame.typed[-1] != "/")
+        self._add_within(scan, frame.doc.plan.max_text - len(frame.typed) - 3, frame, frame)
+        for text, byte, child in scan.leaving:
+            path = DynamicPath(frame.doc, frame.then, frame.typed + text)
+            self._enter(path.step(byte), child)
+
+    def _has_room(self, frame: InTemplate) -> bool:
+        """Whether a template can be closed after any token."""
+        return frame.used + self.overlay.trie.longest + frame.doc.plan.longest_read <= frame.most
+
+    def _template(self, whole: InTemplate, inner: Frame, node: Node, wrap: Wrap) -> bool:
+        scans, longest = self.overlay.scans, self.overlay.trie.longest
         match inner:
             case InnerText() if not inner.begun:
-                scan = self._scan_inner(node)
-                self._add_within(scan, self.trie.longest, wrap(inner), inner)
-                for _, byte, child in scan.leaving:
-                    self._enter(wrap(inner.step(byte)), child)
+                scan = scans.inner(node)
+                self._add_within(scan, longest, whole, inner)
+                for exits in (scan.at_once, scan.later):
+                    self._step_each(inner, exits, wrap)
             case Member() if inner.fields is None:
-                scan = self._scan_name(node, first=not inner.typed)
-                self._add_within(scan, self.trie.longest, wrap(inner), inner)
+                scan = scans.word(node, NAME, _AFTER_NAME, begun=bool(inner.typed))
+                self._add_within(scan, longest, whole, inner)
+                self._step_each(inner, scan.at_once, wrap)
+                if inner.is_open:
+                    self._step_each(inner.base.deeper("a"), scan.later, wrap)
+                    return True
                 for text, byte, child in scan.leaving:
-                    member: Frame | None = Member(inner.doc, inner.base, None, inner.typed + text)
-                    self._enter(wrap(member.step(byte)) if member else None, child)
-            case GuardedRead() if inner.typed and inner.typed[-1] not in "].":
-                scan = self._scan_name(node, first=False)
-                self._add_within(scan, self.trie.longest, wrap(inner), inner)
-                for text, byte, child in scan.leaving:
-                    read = GuardedRead(inner.doc, inner.then, inner.typed + text, inner.name + text, inner.depth)
-                    self._enter(wrap(read.step(byte)), child)
+                    if text:
+                        member = Member(inner.doc, inner.base, None, inner.typed + text)
+                        self._enter(wrap(member.step(byte)), child)
+            case Either() if self.gate is None:
+                for option in inner.frames:
+                    if not self._template(whole, option, node, wrap):
+                        self._by_bytes(option, node, wrap)
+            case Read() if self.gate is None:
+                self._names(inner, node, wrap)
+            case GuardedRead() if inner.is_open:
+                scan = scans.word(node, NAME, _AFTER_NAME, begun=bool(inner.name))
+                self._add_within(scan, longest, whole, inner)
+                self._step_each(inner, scan.at_once, wrap)
+                self._step_each(inner.named("zz"), scan.later, wrap)
+                for name in inner.special:
+                    if name.startswith(inner.name) and (ways := scan.by_text.get(name[len(inner.name) :])):
+                        self._forget(ways)
+                        for byte, child in ways:
+                            self._enter(wrap(inner.named(name[len(inner.name) :]).step(byte)), child)
+                if not inner.typed and (dollar := node.children.get(_DOLLAR)) is not None:
+                    self._enter(wrap(inner.step(_DOLLAR)), dollar)
             case _:
                 return False
         return True
 
-    def _enter(self, frame: Frame | None, node: TrieNode) -> None:
-        """Adds what ends at a node, and what is below it."""
-        if frame is not None:
-            self._find(node, frame)
-            if node.children:
-                self._walk(frame, node)
+    def _by_bytes(self, frame: Frame, node: Node, wrap: Wrap) -> None:
+        """Steps byte by byte."""
+        hints = frame.hints()
+        for byte in node.children if hints is None else hints:
+            if (child := node.children.get(byte)) is not None:
+                self._enter(wrap(frame.step(byte)), child)
+
+    def _names(self, frame: Read, node: Node, wrap: Wrap) -> None:
+        """Tokens along names that may be read, and those that end one; no frame is asked inside a name."""
+        roots = frame.env.roots
+        ranges: list[tuple[int, int, Node]] = [(bisect_left(roots, frame.typed), len(frame.typed), node)]
+        while ranges:
+            at, size, node = ranges.pop()
+            prefix = roots[at][:size] if at < len(roots) else ""
+            children = node.children
+            if at < len(roots) and roots[at] == prefix and size:
+                whole = Read(frame.doc, frame.env, frame.end, frame.then, prefix)
+                for byte in (*_STEPS, *frame.end):
+                    if (child := children.get(byte)) is not None:
+                        self._enter(wrap(whole.step(byte)), child)
+                at += 1
+            while at < len(roots) and roots[at].startswith(prefix):
+                char = roots[at][size]
+                if (below := children.get(ord(char))) is not None:
+                    self.found += below.tokens
+                    ranges.append((at, size + 1, below))
+                at = bisect_left(roots, prefix + chr(ord(char) + 1), at)
+
+    def _step_each(self, frame: Frame, exits: Mapping[int, Node], wrap: Wrap) -> None:
+        for byte, child in exits.items():
+            self._enter(wrap(frame.step(byte)), child)
 
     def _add_within(self, scan: Scan, room: int, whole: Frame | None, open_frame: Frame) -> None:
         if self.gate is not None and whole is not None:
@@ -196,149 +351,106 @@ class _Filling:
         if room > 0:
             self.row |= scan.within[min(room, len(scan.within) - 1)]
 
-    def _leave_text(self, frame: Text, scan: Scan) -> None:
-        """Tokens that close the text or open a template, or end within a character."""
-        for text, byte, child in scan.leaving:
-            used = frame.used + len(text)
-            if used <= frame.most:
-                at = frame._with(used, brace=frame.brace and not text)
-                self._enter(at.step(byte), child)
+    # --- words -------------------------------------------------------------------------------------------------------
 
-    def _towards_known(self, frame: OpenWord, node: TrieNode) -> None:
+    def _word(self, frame: OpenWord, node: Node, wrap: Wrap) -> None:
+        """Tokens that stay in a word, and those that end it."""
+        scan = self.overlay.scans.word(node, frame.alphabet, frame.end, begun=bool(frame.typed))
+        room = frame.limit - len(frame.typed)
+        self._add_within(scan, room, frame, frame)
+        self._exclude(frame, node)
+        if self.gate is not None:
+            self._towards_known(frame, node)
+        if self.gate is None and frame.alike is not None and scan.longest < room:
+            self._leave_alike(frame, scan, wrap)
+            return
+        for text, byte, child in scan.leaving:
+            self._leave_word(frame, text, byte, child, wrap)
+
+    def _leave_word(self, frame: OpenWord, text: str, byte: int, child: Node, wrap: Wrap) -> None:
+        word = frame.typed + text
+        if frame.is_word(word):
+            self._enter(wrap(frame.then(frame.doc, word).step(byte)), child)
+
+    def _leave_alike(self, frame: OpenWord, scan: Scan, wrap: Wrap) -> None:
+        """The same where what follows one new word may follow any other that is not special."""
+        if scan.later:
+            self.row |= self._ending(frame, scan.later, wrap)
+            for text, ways in scan.by_text.items():
+                if text and frame.is_special(frame.typed + text):
+                    self._judge_alone(frame, frame.typed + text, ways, wrap)
+        if not scan.at_once or not frame.typed:
+            return
+        if not frame.is_special(frame.typed):
+            self.row |= self._ending(frame, scan.at_once, wrap)
+            return
+        for byte, child in scan.at_once.items():
+            self._leave_word(frame, "", byte, child, wrap)
+
+    def _ending(self, frame: OpenWord, exits: Mapping[int, Node], wrap: Wrap) -> Row:
+        """The tokens that end a new word, whichever it is."""
+
+        def make() -> Row:
+            row: Row = np.zeros_like(self.row)
+            filling = _Filling(self.overlay, row, None, self.recent)
+            after = frame.then(frame.doc, frame.new_word())
+            for byte, child in exits.items():
+                filling._enter(wrap(after.step(byte)), child)
+            add(row, filling.found)
+            return row
+
+        return self.recent.row(exits, frame.then, frame.doc, make=make)
+
+    def _judge_alone(self, frame: OpenWord, word: str, ways: Ways, wrap: Wrap) -> None:
+        self._forget(ways)
+        for byte, child in ways:
+            self._leave_word(frame, word[len(frame.typed) :], byte, child, wrap)
+
+    def _forget(self, ways: Ways) -> None:
+        """Takes out what has been added of some tokens."""
+        doubtful = {token for _, child in ways for token in _below(child)}
+        self.found = [token for token in self.found if token not in doubtful]
+        remove(self.row, doubtful)
+
+    def _towards_known(self, frame: OpenWord, node: Node) -> None:
         """Tokens towards known words, which may be affordable where a new word is not."""
         for word in frame.known:
-            at: TrieNode | None = node
+            at: Node | None = node
             for end in range(len(frame.typed), len(word)):
                 at = at.children.get(ord(word[end])) if at is not None else None
                 if at is None:
                     break
                 if at.tokens:
-                    self._find(at, frame._with(word[: end + 1]))
+                    self._find(at, frame.at(word[: end + 1]))
 
-    def _exclude(self, frame: OpenWord, node: TrieNode) -> None:
+    def _exclude(self, frame: OpenWord, node: Node) -> None:
         """Takes the tokens out that would lead to a word from which none can come."""
-        if frame.limit - len(frame.typed) >= self.trie.longest + 4:
+        for word in frame.long_taken():
+            if word.startswith(frame.typed.lower() if frame.any_case else frame.typed):
+                self._exclude_towards(frame, node, frame.typed, word)
+
+    def _exclude_towards(self, frame: OpenWord, node: Node, typed: str, word: str) -> None:
+        if len(typed) == len(word):
             return
-        size = len(frame.typed)
-        for word in frame._taken_from(frame.typed):
-            at: TrieNode | None = node
-            for end in range(size, len(word)):
-                at = at.children.get(ord(word[end])) if at is not None else None
-                if at is None:
-                    break
-                typed = frame.typed + word[size : end + 1]
-                if at.tokens and not frame._is_viable(typed):
-                    remove(self.row, at.tokens)
-
-    def _leave_word(
-        self,
-        frame: OpenWord,
-        scan: Scan,
-        wrap: Callable[[Frame | None], Frame | None],
-    ) -> None:
-        for text, byte, child in scan.leaving:
-            word = frame.typed + text
-            if frame._is_whole(word):
-                self._enter(wrap(frame.then(frame.doc, word).step(byte)), child)
-
-    # --- scans -------------------------------------------------------------------------------------------------------
-
-    def _scan_text(self, node: TrieNode, templates: bool, brace: bool) -> Scan:
-        make = partial(_Scanner.text, node=node, templates=templates, brace=brace)
-        return self.overlay.scan((id(node), "text", templates, brace), lambda: make(_Scanner(self.trie)))
-
-    def _scan_inner(self, node: TrieNode) -> Scan:
-        return self.overlay.scan((id(node), "inner"), lambda: _Scanner(self.trie).characters(node, b'"\\{}', b"\\"))
-
-    def _scan_word(self, node: TrieNode, alphabet: Alphabet, first: bool, end: bytes) -> Scan:
-        return self._scan(node, not first, alphabet, end)
-
-    def _scan(self, node: TrieNode, begun: bool, alphabet: Alphabet, end: bytes) -> Scan:
-        here = alphabet.rest if begun else alphabet.first
-        key = (id(node), here, alphabet.rest, end)
-        return self.overlay.scan(key, lambda: _Scanner(self.trie).word(node, here, alphabet.rest, end))
-
-    def _scan_name(self, node: TrieNode, *, first: bool) -> Scan:
-        return self._scan_word(node, NAME, first, b" ),.[")
+        char = word[len(typed)]
+        for spelled in {char, char.upper()} if frame.any_case else {char}:
+            if (child := node.children.get(ord(spelled))) is not None:
+                if child.tokens and not frame.begins_word(typed + spelled):
+                    remove(self.row, child.tokens)
+                self._exclude_towards(frame, child, typed + spelled, word)
 
 
-_FEW = 3
-"""Below nodes with no more children than this, walking is as fast as looking up."""
-
-_CLOSING_ROOM = 16
-"""Where a template has this much room and that of the longest token, every token can still be closed."""
-
-_BRACE = ord("{")
-_QUOTE = ord('"')
+Wrap = Callable[["Frame | None"], "Frame | None"]
+Ways = list[tuple[int, Node]]
 
 
-class _Scanner:
-    """Sorts the tokens below a node into those that stay inside and those that leave."""
+def _itself(after: Frame | None) -> Frame | None:
+    return after
 
-    def __init__(self, trie: VocabularyTrie) -> None:
-        self.trie = trie
-        self.by_length: dict[int, list[int]] = {}
-        self.leaving: list[tuple[str, int, TrieNode]] = []
 
-    def _scan(self) -> Scan:
-        within: list[Row] = []
-        row = self.trie.row(())
-        longest = max(self.by_length, default=0)
-        for length in range(longest + 1):
-            row = row.copy()
-            add(row, self.by_length.get(length, ()))
-            within.append(row)
-        return Scan(within, self.leaving)
-
-    def word(self, node: TrieNode, first: str, rest: str, end: bytes) -> Scan:
-        """Tokens made of the characters of a word."""
-        self._word(node, "", first, rest, end)
-        return self._scan()
-
-    def _word(self, node: TrieNode, text: str, here: str, rest: str, end: bytes) -> None:
-        for byte, child in node.children.items():
-            if byte in end:
-                self.leaving.append((text, byte, child))
-            elif byte < 0x80 and chr(byte) in here:
-                longer = text + chr(byte)
-                self._stay(child, len(longer))
-                self._word(child, longer, rest, rest, end)
-
-    def characters(self, node: TrieNode, never: bytes, end: bytes) -> Scan:
-        """Tokens made of characters but for ``never``, the last of which may be incomplete; ``end`` leaves."""
-        self._characters(node, 0, never, end)
-        return self._scan()
-
-    def _characters(self, node: TrieNode, length: int, never: bytes, end: bytes) -> None:
-        for byte, child in node.children.items():
-            if byte in end:
-                self.leaving.append(("a" * length, byte, child))
-            elif byte >= 0x80:
-                self._character(child, bytes((byte,)), length + 1, never, end)
-            elif byte >= 0x20 and byte != 0x7F and byte not in never:
-                self._stay(child, length + 1)
-                self._characters(child, length + 1, never, end)
-
-    def _character(self, node: TrieNode, begun: bytes, length: int, never: bytes, end: bytes) -> None:
-        """A character of several bytes, of which some are there."""
-        if (bounds := more_bytes(begun)) is None:
-            return
-        self._stay(node, length)
-        if len(begun) == length_of(begun[0]):
-            self._characters(node, length, never, end)
-            return
-        for byte, child in node.children.items():
-            if bounds[0] <= byte <= bounds[1]:
-                self._character(child, begun + bytes((byte,)), length, never, end)
-
-    def _stay(self, node: TrieNode, length: int) -> None:
-        self.by_length.setdefault(length, []).extend(node.tokens)
-
-    def text(self, node: TrieNode, templates: bool, brace: bool) -> Scan:
-        """Tokens made of characters; escapes and braces leave; after a brace no other construct opens."""
-        stops = b'"\\{' if templates else b'"\\'
-        if brace:
-            children = {byte: child for byte, child in node.children.items() if byte not in b"%#"}
-            node = TrieNode(children)
-        self._characters(node, 0, stops, stops)
-        return self._scan()
+def _below(node: Node) -> Iterable[int]:
+    """All tokens at a node and below it."""
+    yield from node.tokens
+    children: Mapping[int, Node] = node.children
+    for child in children.values():
+        yield from _below(child)

@@ -114,6 +114,12 @@ class Plan:
         return "fork" in self.types
 
     @cached_property
+    def longest_read(self) -> int:
+        """Characters that surely suffice to read some name in a template and to close it."""
+        named = [*self.begin.origins, *(name for call in self.calls for name in call.outputs)]
+        return max(map(len, named), default=0) + self.max_word + 40
+
+    @cached_property
     def specs(self) -> tuple[NodeSpec, ...]:
         """The rows of the types."""
         return tuple(NODE_TABLE[name] for name in self.types)

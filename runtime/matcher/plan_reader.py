@@ -205,7 +205,7 @@ def _refuse_impossible(plan: Plan) -> None:
             help="lower min_nodes, or allow more node types or longer ids",
         )
     doc: Draft = start(plan).doc
-    if not can_begin(WORD, plan.max_word, (), True, tuple(sorted({*YAML_WORDS, *plan.reserved, END_ID}))):
+    if not can_begin(WORD, plan.max_word, (), True, (YAML_WORDS, plan.reserved, (END_ID,))):
         raise ConstraintError("no word is left for the id of a node", help="raise max_identifier_chars")
     if not types(doc.declared("a")):
         names = ", ".join(plan.types) or "none"

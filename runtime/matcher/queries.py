@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agentic_dsl.runtime.matcher.state import Draft
 
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~-")
+_NUMBER_BYTES = frozenset(b"-.0123456789")
 _HEX = b"0123456789ABCDEF"
 _BOOLEANS = (b"false", b"true")
 
@@ -169,6 +170,11 @@ class QueryNumber(Frame):
         if char == ".":
             return more(typed=f"{typed}.") if self.fractions and "." not in typed and room > 1 else None
         return self.then(self.doc).step(byte)
+
+    def hints(self) -> frozenset[int] | None:
+        """The characters of numbers, and what may follow one."""
+        after = self.then(self.doc).hints() if self.typed[-1:].isdigit() else frozenset()
+        return None if after is None else _NUMBER_BYTES | after
 
     def policy(self) -> tuple[bytes, Frame]:
         """The shortest end of the number."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _CLOSE, _NEXT_ITEM = b"]\n", b', "'
 FEWEST_BRANCHES = 2
+_END_ONLY = (END_ID,)
 
 Name = Callable[["Draft", str], "Draft"]
 """A transition that names a node."""
@@ -28,8 +29,8 @@ Name = Callable[["Draft", str], "Draft"]
 
 def new_id(doc: Draft, end: bytes, then: Callable[[Draft, str], Frame], known: Sequence[str], fresh: bool) -> OpenWord:
     """The id of a node: a known one, or where ``fresh`` one that nothing has yet."""
-    taken = sorted({*YAML_WORDS, END_ID, *doc.ids, *doc.pending, *doc.plan.reserved})
-    return OpenWord(doc, WORD, end, then, limit=doc.plan.max_word, known=known, fresh=fresh, taken=taken)
+    taken = (YAML_WORDS, _END_ONLY, doc.ids, doc.pending.keys(), doc.plan.reserved)
+    return OpenWord(doc, WORD, end, then, limit=doc.plan.max_word, known=known, fresh=fresh, taken=taken, alike=())
 
 
 def known_targets(doc: Draft, holds_required: bool) -> tuple[list[str], bool]:

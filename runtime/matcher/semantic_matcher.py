@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from agentic_dsl.constraints import Constraints
 from agentic_dsl.errors import ConstraintError, EngineError
+from agentic_dsl.runtime.matcher.bitmask import check_bitmask
 from agentic_dsl.runtime.matcher.completion import IMPOSSIBLE, BudgetGate, Costs, costs
-from agentic_dsl.runtime.matcher.frames import Choice, Either, Fixed, Frame, feed, finish
+from agentic_dsl.runtime.matcher.frames import Frame, Run, feed, finish, settle
 from agentic_dsl.runtime.matcher.headers import start
-from agentic_dsl.runtime.matcher.overlay import Overlay
+from agentic_dsl.runtime.matcher.overlay import Mask, Overlay, Recent
 from agentic_dsl.runtime.matcher.plan import Plan
 from agentic_dsl.runtime.matcher.vocabulary_trie import trie_of
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from agentic_dsl.compiler.pipeline import CompiledSpec
-    from agentic_dsl.runtime.matcher.vocabulary_trie import Row
     from agentic_dsl.runtime.tokenizer import Tokenizer
 
 
@@ -28,7 +29,17 @@ class SemanticMatcher:
     The state is a list of frames, one for each token accepted: frames never change, so `rollback` and `fork` are exact.
     """
 
-    __slots__ = ("_budget", "_costs", "_frames", "_last", "_overlay", "_terminated", "_vocabulary")
+    __slots__ = (
+        "_budget",
+        "_checked",
+        "_costs",
+        "_frames",
+        "_last",
+        "_overlay",
+        "_recent",
+        "_terminated",
+        "_vocabulary",
+    )
 
     def __init__(
         self,
@@ -53,9 +64,11 @@ class SemanticMatcher:
         plan = plan_of(source)
         self._vocabulary = tokenizer.vocabulary
         self._overlay = overlay if overlay is not None else Overlay(trie_of(tokenizer.vocabulary))
-        self._frames: list[Frame] = [start(plan)]
+        self._frames: list[Frame] = [settle(start(plan))]
         self._terminated = False
-        self._last: tuple[Frame, Row] | None = None
+        self._last: tuple[Frame, Mask] | None = None
+        self._recent = Recent()
+        self._checked: npt.NDArray[np.int32] | None = None
         self._budget = plan.constraints.max_output_tokens if max_output_tokens is None else max_output_tokens
         self._costs: list[Costs] = []
         if self._budget is not None:
@@ -73,43 +86,39 @@ class SemanticMatcher:
         Raises:
             EngineError: the bitmask has another type, shape or memory layout, or no such row.
         """
-        words = self._overlay.trie.words
-        if (
-            bitmask.dtype != "int32"
-            or bitmask.ndim != 2
-            or bitmask.shape[1] != words
-            or not bitmask.flags.c_contiguous
-            or not 0 <= row < bitmask.shape[0]
-        ):
-            raise EngineError(
-                f"row {row} of this array cannot hold the mask of {len(self._vocabulary.tokens)} tokens",
-                help="allocate it with allocate_bitmask and keep it on the CPU",
-            )
-        target = bitmask[row].view("uint32")
+        if bitmask is not self._checked or not 0 <= row < len(bitmask):
+            check_bitmask(bitmask, row, len(self._vocabulary.tokens))
+            self._checked = bitmask
         frame = self._frames[-1]
-        if self._terminated or frame.is_final:
-            target[:] = self._overlay.trie.end_row
-            return True
+        known = self._overlay.known(frame) if type(frame) is Run and self._budget is None else None
+        bitmask[row] = self._mask() if known is None else known
+        return True
+
+    def _mask(self) -> Mask:
+        frame = self._frames[-1]
+        if self._terminated:
+            return self._overlay.end
         if self._budget is None:
-            self._fill_freely(frame, target)
-            return True
+            return self._free_mask(frame)
         left = self._budget - (len(self._frames) - 1)
         base = self._costs[-1]
         if base.total >= left:
-            target[:] = 0
+            mask: Mask = self._overlay.end.copy() if frame.is_final else np.zeros_like(self._overlay.end)
         else:
-            self._overlay.fill(frame, target, BudgetGate(self._overlay.trie.root, base, left))
-        target[base.first >> 5] |= target.dtype.type(1 << (base.first & 31))
-        return True
+            mask = self._overlay.mask(frame, BudgetGate(self._overlay.trie.root, base, left))
+        if base.first >= 0:
+            bits = mask.view(np.uint32)
+            bits[base.first >> 5] |= np.uint32(1 << (base.first & 31))
+        return mask
 
-    def _fill_freely(self, frame: Frame, target: Row) -> None:
-        """Fills without a budget; in the middle of a text the last mask still holds."""
+    def _free_mask(self, frame: Frame) -> Mask:
+        """The mask without a budget; in the middle of a text the last one still holds."""
         if self._last is not None and frame.repeats(self._last[0], self._overlay.trie.longest):
-            target[:] = self._last[1]
-            return
-        self._overlay.fill(frame, target)
+            return self._last[1]
+        mask = self._overlay.mask(frame, recent=self._recent)
         if frame.repeats(frame, self._overlay.trie.longest):
-            self._last = (frame, target.copy())
+            self._last = (frame, mask)
+        return mask
 
     def accept(self, token_id: int) -> bool:
         """See `Matcher.accept`. Blank and unknown tokens are never allowed."""
@@ -123,7 +132,7 @@ class SemanticMatcher:
                 return False
             self._terminated = True
             return True
-        after = feed(frame, token) if token else None
+        after = _after(frame, token) if token else None
         if after is None:
             return False
         if self._budget is not None:
@@ -161,9 +170,10 @@ class SemanticMatcher:
 
     def jump_forward(self) -> str:
         """See `Matcher.jump_forward`; only whole characters."""
-        if self._terminated:
+        frame = self._frames[-1]
+        if self._terminated or not isinstance(frame, Run):
             return ""
-        return forced(self._frames[-1]).decode("utf-8", "ignore")
+        return frame.text[frame.at :].decode("utf-8", "ignore")
 
     def completion(self) -> str:
         """The text that the completion policy would write from here; in the middle of a character, what follows it."""
@@ -173,7 +183,7 @@ class SemanticMatcher:
         """See `Matcher.fork`."""
         other = object.__new__(SemanticMatcher)
         other._vocabulary, other._overlay, other._budget = self._vocabulary, self._overlay, self._budget
-        other._last = self._last
+        other._last, other._recent, other._checked = self._last, Recent(), None
         other._frames, other._costs, other._terminated = list(self._frames), list(self._costs), self._terminated
         return other
 
@@ -209,31 +219,18 @@ def _first_costs(frame: Frame, overlay: Overlay) -> Costs:
     return first
 
 
-def forced(frame: Frame) -> bytes:
-    """The text with which every completion goes on."""
-    text = bytearray()
-    while not frame.is_final:
-        if isinstance(frame, Fixed):
-            text += frame.text[frame.at :]
-            frame = frame.then(frame.doc)
-            continue
-        if not isinstance(frame, Choice | Either):
-            following = frame.allowed() if _may_be_forced(frame) else b""
-        else:
-            following = frame.allowed()
-        if len(following) != 1:
-            break
-        text += following
-        after = frame.step(following[0])
-        assert after is not None  # it is allowed
-        frame = after
-    return bytes(text)
+def _after(frame: Frame, token: bytes) -> Frame | None:
+    """The frame after a token; along forced text no frame is asked."""
+    if type(frame) is Run:
+        text, at = frame.text, frame.at
+        end = at + len(token)
+        if end <= len(text):
+            return frame.moved(end) if text.startswith(token, at) else None
+        if not token.startswith(text[at:]):
+            return None
+        frame, token = frame.after, token[len(text) - at :]
+    after = feed(frame, token)
+    return None if after is None else settle(after)
 
 
-def _may_be_forced(frame: Frame) -> bool:
-    """Whether it is worth trying every byte."""
-    hints = frame.hints()
-    return hints is not None and len(hints) < 8
-
-
-__all__ = ["SemanticMatcher", "forced", "minimum_tokens", "plan_of"]
+__all__ = ["SemanticMatcher", "minimum_tokens", "plan_of"]

@@ -7,12 +7,12 @@ that it has. Inside ``default(x, …)`` the first argument may be anything.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agentic_dsl.compiler.grammar.words import TEMPLATE_WORDS
 from agentic_dsl.runtime.matcher.context import INPUTS, Env, shortest_with_prefix, with_prefix
-from agentic_dsl.runtime.matcher.frames import Choice, Fixed, Frame, Then, Words, either
+from agentic_dsl.runtime.matcher.frames import Choice, Fixed, Frame, Then, Words, either, shared_beginning
 from agentic_dsl.runtime.matcher.open_words import NAME
 from agentic_dsl.runtime.matcher.texts import OpenTemplate, length_of, more_bytes, rest_of
 
@@ -32,6 +32,8 @@ Schemas = tuple[object, ...]
 ANYTHING: Schemas = (None,)
 
 _INDEX_END = b"]"
+_INDEX_BYTES = frozenset(b"0123456789]")
+_NUMBER_BYTES = frozenset(b"-.0123456789")
 
 
 def operand(doc: Draft, env: Env, end: bytes, then: Then) -> Frame:
@@ -130,6 +132,10 @@ class Read(Frame):
             if len(roots[at]) > size:
                 found.add(ord(roots[at][size]))
         return frozenset(found)
+
+    def ahead(self) -> bytes:
+        """What all names that are left go on with."""
+        return _shared(self.env.roots, self.typed)
 
     def _is_whole(self) -> bool:
         roots = self.env.roots
@@ -248,11 +254,38 @@ class Member(Frame):
         whole = self.typed in self.fields if self.fields is not None else bool(self.typed)
         return self.base.deeper(self.typed).step(byte) if whole else None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether any name may stand here, and nothing that follows tells it from another."""
+        return self.fields is None and all(schema is None for schema in self.base.schemas)
+
+    def hints(self) -> frozenset[int] | None:
+        """The next characters of fields, and what may follow one."""
+        if self.fields is None:
+            return None
+        size = len(self.typed)
+        found = {ord(field[size]) for field in self.fields if len(field) > size and field.startswith(self.typed)}
+        return frozenset((*b".[", *self.base.end, *found))
+
+    def ahead(self) -> bytes:
+        """What all fields that are left go on with."""
+        return b"" if self.fields is None else _shared(self.fields, self.typed)
+
     def policy(self) -> tuple[bytes, Frame]:
         """The rest of the shortest field."""
         fields, typed = self.fields, self.typed
         name = (typed or NAME.first[0]) if fields is None else shortest_with_prefix(fields, typed)
         return name[len(self.typed) :].encode(), self.base.deeper(name)
+
+
+def _shared(words: Sequence[str], typed: str) -> bytes:
+    """What all of the sorted words that begin so go on with."""
+    begin, end = bisect_left(words, typed), bisect_left(words, typed + _LAST)
+    return shared_beginning([words[begin].encode(), words[end - 1].encode()])[len(typed.encode()) :]
+
+
+_LAST = "\U0010ffff"
+"""Stands behind every character."""
 
 
 class Index(Frame):
@@ -272,6 +305,10 @@ class Index(Frame):
             return Index(self.doc, self.base, self.typed + chr(byte))
         return None
 
+    def hints(self) -> frozenset[int]:
+        """Digits, and the closing bracket."""
+        return _INDEX_BYTES
+
     def policy(self) -> tuple[bytes, Frame]:
         """Closes the index."""
         typed = self.typed or "0"
@@ -287,11 +324,23 @@ class GuardedRead(Frame):
         super().__init__(doc)
         self.then, self.typed, self.name, self.depth = then, typed, name, depth
 
+    special = (*_NOT_READ, *_ENVIRONMENT)
+    """Names that are told from others."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any character of a name may stand here."""
+        return not self.typed.endswith("]")
+
+    def named(self, text: str) -> GuardedRead:
+        """The frame after more characters of a name."""
+        return GuardedRead(self.doc, self.then, self.typed + text, self.name + text, self.depth)
+
     def step(self, byte: int) -> Frame | None:
         """One more character; ``typed`` is the read so far, ``name`` its last part."""
         char = chr(byte)
         if char in (NAME.rest if self.name else NAME.first) and self.typed[-1:] != "]":
-            return self._with(char, self.name + char)
+            return self.named(char)
         if char == "$" and not self.typed:
             return Fixed(self.doc, b".", lambda doc: GuardedRead(doc, self.then, "$."))
         if char == "," and self._may_end():
@@ -302,9 +351,6 @@ class GuardedRead(Frame):
             return Index(self.doc, self)  # type: ignore[arg-type]  # a chain of its own, with the same `deeper`
         return None
 
-    def _with(self, char: str, name: str) -> GuardedRead:
-        return GuardedRead(self.doc, self.then, self.typed + char, name, self.depth)
-
     def deeper(self, step: str | int) -> Frame:
         """Behind an index."""
         return GuardedRead(self.doc, self.then, f"{self.typed}[{step}]", "", self.depth + 1)
@@ -313,7 +359,7 @@ class GuardedRead(Frame):
         if self.typed.endswith("]"):
             return True
         bare = self.typed.removeprefix("$.")
-        return bool(self.name) and bare not in (*_NOT_READ, *_ENVIRONMENT)
+        return bool(self.name) and bare not in self.special
 
     def policy(self) -> tuple[bytes, Frame]:
         """Ends the read."""
@@ -341,6 +387,11 @@ class TemplateNumber(Frame):
         if char == "." and "." not in typed:
             return TemplateNumber(self.doc, self.then, f"{typed}.")
         return self.then(self.doc).step(byte)
+
+    def hints(self) -> frozenset[int] | None:
+        """The characters of numbers, and what may follow one."""
+        after = self.then(self.doc).hints() if self.typed[-1:].isdigit() else frozenset()
+        return None if after is None else _NUMBER_BYTES | after
 
     def policy(self) -> tuple[bytes, Frame]:
         """Ends the number."""

@@ -88,7 +88,8 @@ class Text(Frame):
         self.then, self.most, self.least, self.template = then, most, least, template
         self.used, self.brace, self.begun = used, brace, begun
 
-    def _with(self, used: int, *, brace: bool = False, begun: bytes = b"") -> Text:
+    def at(self, used: int, *, brace: bool = False, begun: bytes = b"") -> Text:
+        """The frame after so many characters."""
         return Text(
             self.doc,
             self.then,
@@ -111,13 +112,13 @@ class Text(Frame):
         if self.used >= self.most or byte < 0x20 or byte == 0x7F:
             return None
         if byte == _BACKSLASH:
-            return self._with(self.used + 1, begun=b"\\")
+            return self.at(self.used + 1, begun=b"\\")
         if byte >= 0x80:
             begun = bytes((byte,))
-            return self._with(self.used + 1, begun=begun) if more_bytes(begun) else None
+            return self.at(self.used + 1, begun=begun) if more_bytes(begun) else None
         if self.brace and byte in (_PERCENT, _HASH):
             return None
-        return self._with(self.used + 1, brace=byte == _OPEN and self.template is not None)
+        return self.at(self.used + 1, brace=byte == _OPEN and self.template is not None)
 
     def _go_on(self, byte: int) -> Frame | None:
         begun = self.begun + bytes((byte,))
@@ -125,11 +126,11 @@ class Text(Frame):
             at = bisect_left(_ESCAPE_BYTES, begun)
             if at == len(_ESCAPE_BYTES) or not _ESCAPE_BYTES[at].startswith(begun):
                 return None
-            return self._with(self.used, begun=b"" if _ESCAPE_BYTES[at] == begun else begun)
+            return self.at(self.used, begun=b"" if _ESCAPE_BYTES[at] == begun else begun)
         low, high = more_bytes(self.begun) or (1, 0)
         if not low <= byte <= high:
             return None
-        return self._with(self.used, begun=b"" if len(begun) == length_of(begun[0]) else begun)
+        return self.at(self.used, begun=b"" if len(begun) == length_of(begun[0]) else begun)
 
     def _open(self) -> Frame | None:
         """A template, if the shortest one fits; its first brace has been counted."""
@@ -138,7 +139,7 @@ class Text(Frame):
         return inside(inner, self.used + 1, self.most, self._after_template)
 
     def _after_template(self, used: int) -> Frame:
-        return self._with(used)
+        return self.at(used)
 
     def repeats(self, other: Frame, longest: int) -> bool:
         """Within one text, away from its bounds, the same tokens may come next after every character."""
@@ -212,6 +213,10 @@ class InTemplate(Frame):
         """Those of the template."""
         return self.inner.hints()
 
+    def ahead(self) -> bytes:
+        """That of the template."""
+        return self.inner.ahead()
+
     def ending(self) -> tuple[bytes, object, Callable[[], Frame]]:
         """The text of the policy, and what follows it."""
         return closing(self.inner)[0], (id(self.back), id(self.doc)), lambda: self.back(self.used)
@@ -240,7 +245,8 @@ def inside(inner: Frame, used: int, most: int, back: Callable[[int], Frame]) -> 
     """The frame of a template of which ``inner`` is left; None where it cannot be closed in time."""
     if isinstance(inner, Closed):
         return back(used) if used <= most else None
-    if used + characters(closing(inner)[0]) > most:
+    # Far from the bound nobody has to look at how the template would be closed.
+    if used + inner.doc.plan.longest_read > most and used + characters(closing(inner)[0]) > most:
         return None
     return InTemplate(inner, used, most, back)
 

@@ -13,6 +13,7 @@ from agentic_dsl.runtime.matcher.texts import Text, whole_template
 if TYPE_CHECKING:
     from agentic_dsl.runtime.matcher.state import Draft
 
+_NUMBER_BYTES = frozenset(b"-.0123456789")
 _INTEGER_DIGITS, _SHORT_DIGITS, _FRACTION_DIGITS = 15, 9, 6
 
 
@@ -31,6 +32,11 @@ class Number(Frame):
         if _begins_number(longer, self.fractions):
             return Number(self.doc, self.then, fractions=self.fractions, typed=longer)
         return self.then(self.doc).step(byte) if _is_number(self.typed, self.fractions) else None
+
+    def hints(self) -> frozenset[int] | None:
+        """The characters of numbers, and what may follow one."""
+        after = self.then(self.doc).hints() if _is_number(self.typed, self.fractions) else frozenset()
+        return None if after is None else _NUMBER_BYTES | after
 
     def policy(self) -> tuple[bytes, Frame]:
         """The shortest end of the number."""

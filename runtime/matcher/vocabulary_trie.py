@@ -5,8 +5,8 @@ Built once a tokenizer and shared: everything here is read-only but for caches t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -17,16 +17,95 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from agentic_dsl.runtime.vocabulary import Vocabulary
 
+SortedTokens = Sequence[tuple[bytes, int]]
+"""Tokens with their ids, in the order of their bytes."""
+
 Row = npt.NDArray[np.uint32]
 """One row of a bitmask: bit ``t % 32`` of word ``t // 32`` is token t."""
 
 
-@dataclass(slots=True, eq=False)
 class TrieNode:
-    """The tokens that begin with some bytes: those that end here, and the children by next byte."""
+    """The tokens that begin with some bytes: those that end here, and the children by next byte.
 
-    children: dict[int, TrieNode] = field(default_factory=dict)
-    tokens: list[int] = field(default_factory=list)
+    A node is a range of the sorted tokens; children are made when they are first asked for. So a vocabulary costs one
+    sort, and the garbage collector sees the few nodes that walks have met, not hundreds of thousands.
+
+    Attributes:
+        tokens: ids of the tokens that end here.
+        children: the nodes one byte further.
+    """
+
+    __slots__ = ("_begin", "_depth", "_end", "_order", "children", "tokens")
+    children: dict[int, Node]
+
+    def __init__(self, order: SortedTokens, begin: int, end: int, depth: int) -> None:
+        """The node of ``order[begin:end]``, which agree in their first ``depth`` bytes and are all that do."""
+        self._order, self._end, self._depth = order, end, depth
+        self.tokens: list[int] = []
+        while begin < end and len(order[begin][0]) == depth:  # the shortest come first
+            self.tokens.append(order[begin][1])
+            begin += 1
+        self._begin = begin
+
+    def __getattr__(self, name: str) -> dict[int, Node]:
+        if name != "children":
+            raise AttributeError(name)
+        order, depth, at = self._order, self._depth, self._begin
+        found: dict[int, Node] = {}
+        while at < self._end:
+            byte = order[at][0][depth]
+            after = at + 1
+            while after < self._end and order[after][0][depth] == byte:
+                after += 1
+            found[byte] = TrieNode(order, at, after, depth + 1)
+            at = after
+        self.children = found
+        return found
+
+    def endings(self) -> Iterator[tuple[bytes, int]]:
+        """What each token below spells from here on, and its id; those that end here are left out."""
+        for at in range(self._begin, self._end):
+            token, token_id = self._order[at]
+            yield token[self._depth :], token_id
+
+
+class Merged:
+    """Several nodes as one, so that what holds for all of them is asked once.
+
+    Children are merged when they are first asked for, because most walks die at the first byte.
+    """
+
+    def __init__(self, sources: Sequence[Node]) -> None:
+        """``sources`` are the nodes."""
+        self._sources = sources
+
+    def endings(self) -> Iterator[tuple[bytes, int]]:
+        """See `TrieNode.endings`."""
+        for source in self._sources:
+            yield from source.endings()
+
+    @cached_property
+    def tokens(self) -> list[int]:
+        """The tokens that end at any of the nodes."""
+        return [token for source in self._sources for token in source.tokens]
+
+    @cached_property
+    def children(self) -> dict[int, Node]:
+        """The children of all nodes by next byte."""
+        found: dict[int, list[Node]] = {}
+        for source in self._sources:
+            for byte, child in source.children.items():
+                found.setdefault(byte, []).append(child)
+        return {byte: merged(nodes) for byte, nodes in found.items()}
+
+
+Node = TrieNode | Merged
+"""A node of the tree, or several of them."""
+
+
+def merged(nodes: Sequence[Node]) -> Node:
+    """One node for several, of which there is at least one."""
+    return nodes[0] if len(nodes) == 1 else Merged(nodes)
 
 
 class VocabularyTrie:
@@ -35,36 +114,27 @@ class VocabularyTrie:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         self.words = (len(vocabulary.tokens) + 31) // 32
-        self.root = TrieNode()
-        self.longest = 0
-        for token_id, token in enumerate(vocabulary.tokens):
-            if token:
-                self.longest = max(self.longest, len(token))
-                node = self.root
-                for byte in token:
-                    found = node.children.get(byte)
-                    if found is None:
-                        found = node.children[byte] = TrieNode()
-                    node = found
-                node.tokens.append(token_id)
-        self.end_row = self.row(vocabulary.eos_token_ids)
+        order = sorted((token, token_id) for token_id, token in enumerate(vocabulary.tokens) if token)
+        self.root = TrieNode(order, 0, len(order), 0)
+        self.longest = max((len(token) for token, _ in order), default=0)
+        self.end_row = self.row(tuple(vocabulary.eos_token_ids))
         self.end_row.setflags(write=False)
 
-    def row(self, token_ids: Iterable[int]) -> Row:
+    def row(self, token_ids: Sequence[int]) -> Row:
         """A row with just these tokens."""
         row: Row = np.zeros(self.words, dtype=np.uint32)
         add(row, token_ids)
         return row
 
 
-def add(row: Row, token_ids: Iterable[int]) -> None:
+def add(row: Row, token_ids: Sequence[int]) -> None:
     """Adds tokens to a row."""
-    ids = np.fromiter(token_ids, dtype=np.int64)
-    if len(ids) > 8:
+    if len(token_ids) > _MANY:
+        ids = np.array(token_ids, dtype=np.int64)
         np.bitwise_or.at(row, ids >> 5, (np.uint32(1) << (ids & 31).astype(np.uint32)).astype(np.uint32))
         return
-    for token_id in ids.tolist():
-        row[token_id >> 5] |= np.uint32(1 << (token_id & 31))
+    for token_id in token_ids:
+        row[token_id >> 5] |= _BITS[token_id & 31]
 
 
 def remove(row: Row, token_ids: Iterable[int]) -> None:
@@ -72,6 +142,11 @@ def remove(row: Row, token_ids: Iterable[int]) -> None:
     for token_id in token_ids:
         row[token_id >> 5] &= np.uint32(~(1 << (token_id & 31)) & 0xFFFFFFFF)
 
+
+_MANY = 40
+"""From here on one call for all tokens is faster than one operation each."""
+
+_BITS = tuple(np.uint32(1 << bit) for bit in range(32))
 
 _TRIES: WeakKeyDictionary[Vocabulary, VocabularyTrie] = WeakKeyDictionary()
 _LOCK = Lock()
