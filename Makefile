@@ -40,7 +40,7 @@ demo: venv ## Let the embedded model write a subgraph for a task, and draw it
 	@mkdir -p $(dir $(DEMO_PLAN))
 	@echo "task: $(DEMO_TASK)"
 	@# Exit code 1 says that the answer has findings: it is shown all the same.
-	@$(BIN)/agentic-dsl generate "$(DEMO_TASK)" --tools examples/tools.json --max-nodes 5 --semantic \
+	@$(BIN)/agentic-dsl generate "$(DEMO_TASK)" --tools examples/tools.json --max-nodes 5 \
 		--allow-type tool_call --allow-type dsl_call --allow-type end --model $(MODEL) -o $(DEMO_PLAN) || test $$? -eq 1
 	@echo; cat $(DEMO_PLAN)
 	@echo; $(BIN)/agentic-dsl graph $(DEMO_PLAN) || test $$? -eq 1
@@ -61,6 +61,7 @@ bench: venv model ## The benchmarks, with medians and spread
 
 docs: venv ## Write the reference pages that are generated from the code
 	$(BIN)/python scripts/reference.py --write
+	$(BIN)/python scripts/capabilities.py --write
 
 clean: ## Remove what the targets made, but for the model
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from typing import Literal, get_args
 
 from agentic_dsl.diagnostics import Diagnostic
 from agentic_dsl.node_table import MERGE_STRATEGIES, AnyNode
@@ -18,7 +18,7 @@ from agentic_dsl.signature import Data, Signature, Stability
 from agentic_dsl.span import NOWHERE, Source, Span, SpanPath, SpanTable
 
 Mode = Literal["dev", "prod"]
-MODES: tuple[Mode, ...] = ("dev", "prod")
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 UNLIMITED = -1
 """The budget value that means no limit."""

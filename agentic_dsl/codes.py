@@ -42,6 +42,9 @@ BAD_REFERENCE = Code("ADL112", "bad-reference", _E, "A reference is none of the 
 BAD_SIGNATURE = Code("ADL113", "bad-signature", _E, "A signature cannot be read.", "ERR_SIGNATURE_VIOLATION")
 BAD_PERMISSION = Code("ADL114", "bad-permission", _E, "A permission cannot be read.")
 BAD_ARCHIVE = Code("ADL115", "bad-archive", _E, 'An on_success is not of the form archive_to("/path").')
+TEXT_LIMIT = Code(
+    "ADL116", "text-limit", _E, "Signatures, permissions and library references are too many or too long to be read."
+)
 DEPRECATED_SPELLING = Code("ADL120", "deprecated-spelling", _W, "An old spelling is read but should be renewed.")
 FIELD_NOT_ALLOWED = Code("ADL121", "field-not-allowed", _E, "A field that a node of this type cannot have.")
 DROPPED_FIELD = Code("ADL122", "dropped-field", _I, "A field that is accepted and has no effect.")

@@ -123,7 +123,7 @@ class LibrarySpec(_Model):
     @field_validator("version")
     @classmethod
     def _version(cls, version: str | None) -> str | None:
-        if version is not None and not re.fullmatch(r"\d+(\.\d+){0,2}", version):
+        if version is not None and not re.fullmatch(r"[0-9]+(\.[0-9]+){0,2}", version):
             raise ValueError(f'"{version}" is not a version such as 1 or 1.2.0')
         return version
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from agentic_dsl.span import Source, Span
 
 
+MAX_TEXT = 1_000
+"""Characters of a message or help beyond which its middle is left out."""
+
+
 class Severity(Enum):
     """How bad a finding is. Only an error makes a document invalid."""
 
@@ -37,8 +41,15 @@ class Code:
     standard: str | None = None
 
     def at(self, span: Span, message: str, *, help: str | None = None, severity: Severity | None = None) -> Diagnostic:
-        """A finding of this kind at ``span``."""
-        return Diagnostic(self, span, message, help, severity or self.severity)
+        """A finding of this kind at ``span``; the middle of very long texts is left out."""
+        return Diagnostic(self, span, _readable(message), help and _readable(help), severity or self.severity)
+
+
+def _readable(text: str) -> str:
+    """A text that people can read: a name of a document may be megabytes long, and a list of names too."""
+    if len(text) <= MAX_TEXT:
+        return text
+    return f"{text[: MAX_TEXT // 2]} … {text[-MAX_TEXT // 4 :]}"
 
 
 class DiagnosticRecord(TypedDict):

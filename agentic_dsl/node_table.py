@@ -7,175 +7,51 @@ reference docs and prompts read `NODE_TABLE`, which is computed from the rows; n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from enum import Enum, IntEnum
-from typing import Any, ClassVar, Literal, TypeAlias, cast
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, TypeAlias, cast, get_args
 
+from agentic_dsl.field_spec import FieldKind, FieldSpec, Generated, Slot, cell, field_specs
 from agentic_dsl.paths import Reference
 from agentic_dsl.permission import Permission
 from agentic_dsl.signature import Data, Signature
 from agentic_dsl.span import NOWHERE, Span, SpanPath, SpanTable
 
-# --- the vocabulary of the table -------------------------------------------------------------------------------------
-
-
-class FieldKind(Enum):
-    """What a field holds; every reader, printer and grammar rule is chosen by it."""
-
-    ID = "id"
-    """An identifier of the subgraph."""
-    NAME = "name"
-    """The name of a tool, model or runtime: plain text, printed bare where that is safe."""
-    TEXT = "text"
-    """Any string, printed in double quotes."""
-    INTEGER = "integer"
-    """A whole number."""
-    CHOICE = "choice"
-    """One of `FieldSpec.choices`."""
-    KEYS = "keys"
-    """A list of context keys; one key may be written without the list."""
-    VALUES = "values"
-    """A mapping from names to values, each a literal or a template; the whole may be one template."""
-    PARAMETERS = "parameters"
-    """A mapping whose keys and types are `FieldSpec.parameters`."""
-    DATA = "data"
-    """Any YAML value, kept as it is."""
-    REFERENCE = "reference"
-    """One reference."""
-    REFERENCES = "references"
-    """A list of references; one may be written without the list."""
-    WAIT = "wait"
-    """References to wait for, with ``all_of`` or ``any_of``."""
-    PERMISSIONS = "permissions"
-    """A list of permissions."""
-    SIGNATURE = "signature"
-    """A signature in either spelling."""
-    ARCHIVE = "archive"
-    """``archive_to("<path>")``."""
-
-
-class Generated(Enum):
-    """Whether generated text holds a field."""
-
-    ALWAYS = "always"
-    OPTIONAL = "optional"
-    NEVER = "never"
-
-
-class Slot(IntEnum):
-    """The place of a field in the canonical layout; fields of one slot keep the order of the row."""
-
-    ID = 0
-    OWN = 10
-    SIGNATURE = 20
-    PERMISSIONS = 30
-    NOTES = 40
-    METADATA = 50
-    WAIT_FOR = 60
-    OUTPUT_KEYS = 70
-    OUTPUT_MAPPING = 80
-    HANDLER = 90
-    NEXT = 100
-
+__all__ = [
+    "DEPRECATED_TYPES",
+    "GENERATED_TYPES",
+    "MERGE_STRATEGIES",
+    "NODE_TABLE",
+    "ROWS",
+    "AnyNode",
+    "Assert",
+    "Assign",
+    "CodeletCall",
+    "DslCall",
+    "End",
+    "Fallible",
+    "FieldKind",
+    "FieldSpec",
+    "Fork",
+    "GenerateSubgraph",
+    "Generated",
+    "Join",
+    "MergeStrategy",
+    "Node",
+    "NodeSpec",
+    "Resource",
+    "ResourceDeclare",
+    "Slot",
+    "Start",
+    "ToolCall",
+    "UnknownNode",
+    "WaitFor",
+    "cell",
+    "field_specs",
+    "row_of",
+]
 
 MergeStrategy = Literal["error_on_conflict", "last_write_wins", "deep_merge", "array_concat", "array_merge_unique"]
-MERGE_STRATEGIES: tuple[str, ...] = (
-    "error_on_conflict",
-    "last_write_wins",
-    "deep_merge",
-    "array_concat",
-    "array_merge_unique",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldSpec:
-    """One cell of the table.
-
-    Attributes:
-        name: the attribute of the row's class.
-        path: where the field stands in YAML, usually ``(name,)``; ``("fork", "branches")`` is nested.
-        kind: what it holds.
-        doc: one sentence for people and models.
-        required: whether a node without it is an error.
-        generated: whether generated text holds it.
-        template: whether its strings are templates.
-        choices: the words of a `CHOICE`.
-        parameters: name → type name, for `PARAMETERS`.
-        default: the value that absence means; a field equal to it is not printed.
-        slot: its place in the canonical layout.
-        writes: whether its keys are written to the context when the node succeeds.
-        jump: whether its reference is a jump edge (taken on failure).
-        alternative: another field that may stand instead of a required one.
-    """
-
-    name: str
-    path: tuple[str, ...]
-    kind: FieldKind
-    doc: str
-    required: bool
-    generated: Generated
-    template: bool
-    choices: tuple[str, ...]
-    parameters: Mapping[str, str]
-    default: Any
-    slot: Slot
-    writes: bool
-    jump: bool
-    alternative: str | None
-
-
-_CELL = "cell"
-_NO_PARAMETERS: Mapping[str, str] = {}
-
-
-def cell(
-    kind: FieldKind,
-    doc: str,
-    *,
-    at: tuple[str, ...] | None = None,
-    required: bool = False,
-    generated: Generated = Generated.NEVER,
-    template: bool = False,
-    choices: tuple[str, ...] = (),
-    parameters: Mapping[str, str] = _NO_PARAMETERS,
-    default: Any = None,
-    slot: Slot = Slot.OWN,
-    writes: bool = False,
-    jump: bool = False,
-    alternative: str | None = None,
-) -> Any:
-    """Declares an attribute of a row; see `FieldSpec` for the arguments.
-
-    The attribute's default is ``default``, or the empty value of the kind.
-    """
-    description = {
-        "path": at,
-        "kind": kind,
-        "doc": doc,
-        "required": required,
-        "generated": generated,
-        "template": template,
-        "choices": choices,
-        "parameters": parameters,
-        "slot": slot,
-        "writes": writes,
-        "jump": jump,
-        "alternative": alternative,
-    }
-    metadata = {_CELL: description}
-    match kind:
-        case FieldKind.KEYS | FieldKind.REFERENCES | FieldKind.PERMISSIONS:
-            return field(default=(), metadata=metadata)
-        case FieldKind.VALUES | FieldKind.PARAMETERS:
-            return field(default_factory=dict, metadata=metadata)
-        case FieldKind.ID:
-            return field(metadata=metadata)
-        case FieldKind.NAME | FieldKind.TEXT if required:
-            return field(default="", metadata=metadata)
-        case _:
-            return field(default=default, metadata=metadata)
-
+MERGE_STRATEGIES: tuple[str, ...] = get_args(MergeStrategy)
 
 NodeClass: TypeAlias = "type[Node]"
 
@@ -207,20 +83,6 @@ class NodeSpec:
     def field(self, name: str) -> FieldSpec:
         """The cell of an attribute."""
         return next(spec for spec in self.fields if spec.name == name)
-
-
-def field_specs(row: type) -> tuple[FieldSpec, ...]:
-    """The cells of a row (or of any dataclass declared with `cell`), in canonical order."""
-    specs = [
-        FieldSpec(
-            name=f.name,
-            default=None if f.default is MISSING else f.default,
-            **(f.metadata[_CELL] | {"path": f.metadata[_CELL]["path"] or (f.name,)}),
-        )
-        for f in fields(row)
-        if _CELL in f.metadata
-    ]
-    return tuple(sorted(specs, key=lambda spec: spec.slot))
 
 
 # --- the rows --------------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Permission:
         """Whether whoever holds this permission holds ``other`` too.
 
         Options narrow: a permission without an option covers every value of it; lists are covered when they are
-        subsets, numbers when they are not larger, other values when they are equal.
+        subsets, numbers when they are not larger (-1 is no limit, as in a budget), other values when they are equal.
         """
         if self.kind != other.kind or (self.name is not None and self.name != other.name):
             return False
@@ -56,5 +56,5 @@ def _narrows(asked: Data, held: Data) -> bool:
     if isinstance(held, tuple | list) and isinstance(asked, tuple | list):
         return all(item in held for item in asked)
     if isinstance(held, int | float) and isinstance(asked, int | float) and not isinstance(held, bool):
-        return asked <= held
+        return held < 0 or 0 <= asked <= held
     return asked == held

@@ -5,7 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("bench_check", "bench_masks", "bench_llguidance", "bench_overlay", "nestful", "worfbench")
+ALL = (
+    "bench_check",
+    "bench_masks",
+    "bench_llguidance",
+    "bench_overlay",
+    "bench_jump_forward",
+    "nestful",
+    "worfbench",
+    "token_by_token",
+)
 
 
 def main(names: list[str]) -> int:

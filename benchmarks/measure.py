@@ -1,4 +1,4 @@
-"""Timing with spread, and the heading that every benchmark prints."""
+"""Timing with spread, and the heading and tables that benchmarks print."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,8 +26,13 @@ class Timing:
 
     def text(self, unit: float = 1e3, name: str = "ms") -> str:
         """Median and range, such as ``2.41 ms (2.30–2.95, n=30)``."""
-        low, high = min(self.seconds) * unit, max(self.seconds) * unit
-        return f"{self.median * unit:.3g} {name} ({low:.3g}–{high:.3g}, n={len(self.seconds)})"
+        median, low, high = (_three_digits(time * unit) for time in (self.median, min(self.seconds), max(self.seconds)))
+        return f"{median} {name} ({low}–{high}, n={len(self.seconds)})"
+
+
+def _three_digits(number: float) -> str:
+    """A positive number with three significant digits, without an exponent."""
+    return f"{number:.3g}" if number < 999.5 else f"{number:,.0f}"
 
 
 T = TypeVar("T")
@@ -49,3 +54,9 @@ def heading(title: str, *packages: str) -> str:
     versions = " · ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     machine = f"Python {platform.python_version()} · {platform.machine()} · {os.cpu_count()} cores"
     return f"{title}\n{machine}{' · ' + versions if versions else ''}"
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as it stands in ``docs/benchmarks.md``; a row that is too short is filled up with empty cells."""
+    lines = [header, ["---"] * len(header), *([*row, *[""] * (len(header) - len(row))] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

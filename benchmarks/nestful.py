@@ -1,4 +1,4 @@
-"""All 254 gold plans of NESTFUL through the toolkit: ``python -m benchmarks.nestful [--format markdown]``.
+"""All 254 gold plans of NESTFUL through the toolkit: ``python -m benchmarks.nestful``.
 
 Each record is converted to AgenticDSL and judged three times, independently: by the grammar compiled for its
 own catalogue, by parse-back and the checker, and by a look at the record alone (`nestful_plans.defects`). The
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentic_dsl.ast import Document
@@ -18,9 +19,10 @@ from agentic_dsl.compiler.pipeline import compile
 from agentic_dsl.constraints import ToolSpec
 from agentic_dsl.format import format_subgraph, normalise
 from benchmarks.accept import Acceptor
-from benchmarks.data import data_folder, read_json
+from benchmarks.data import read_json
 from benchmarks.nestful_catalogue import normalise_catalogue
 from benchmarks.nestful_plans import Plan, constraints_of, defects, to_subgraph
+from benchmarks.verdicts import Judged, print_verdicts, published
 
 CATALOGUES = ("executable", "non-executable-glaive")
 
@@ -41,28 +43,12 @@ EXPECTED_CODES = {
 """Defect → the codes of which one must be among the checker's findings."""
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """How one record was judged.
-
-    Attributes:
-        defects: found on the record alone.
-        accepted: by the grammar of its catalogue.
-        same: parse-back gives the DAG that was printed.
-        codes: the errors of parser and checker.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Judged):
+    """How one record was judged."""
 
     catalogue: str
     number: int
-    defects: frozenset[str]
-    accepted: bool
-    same: bool
-    codes: frozenset[str]
-
-    @property
-    def valid(self) -> bool:
-        """Accepted, the same DAG, and no error."""
-        return self.accepted and self.same and not self.codes
 
     @property
     def consistent(self) -> bool:
@@ -83,7 +69,14 @@ def judge(catalogue: str, number: int, plan: Plan, tools: tuple[ToolSpec, ...]) 
     document = parse(text)
     same = document == normalise(Document(blocks=(subgraph,)))
     codes = {d.code for d in check(document, constraints=constraints) if d.is_error}
-    return Verdict(catalogue, number, frozenset(defects(plan, tools)), accepted, same, frozenset(codes))
+    return Verdict(
+        catalogue=catalogue,
+        number=number,
+        defects=frozenset(defects(plan, tools)),
+        accepted=accepted,
+        same=same,
+        codes=frozenset(codes),
+    )
 
 
 def judge_all() -> list[Verdict]:
@@ -92,9 +85,7 @@ def judge_all() -> list[Verdict]:
     Raises:
         FileNotFoundError: the data is not there.
     """
-    folder = data_folder("nestful")
-    if folder is None:
-        raise FileNotFoundError("no folder nestful in the task data; set AGENTIC_DSL_DATA")
+    folder = published("nestful")
     verdicts = []
     for catalogue in CATALOGUES:
         tools = normalise_catalogue(read_json(folder / f"{catalogue}-spec.json"))
@@ -103,7 +94,7 @@ def judge_all() -> list[Verdict]:
     return verdicts
 
 
-def table(verdicts: list[Verdict]) -> str:
+def table(verdicts: Sequence[Verdict]) -> str:
     """The counts as a Markdown table, one row a catalogue and verdict."""
     lines = [
         "| catalogue | records | valid | rejected | by grammar and checker | by the checker alone |",
@@ -123,15 +114,5 @@ def table(verdicts: list[Verdict]) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Prints the table and every disagreement; 1 where there is one."""
-    verdicts = judge_all()
-    print(table(verdicts))
-    odd = [v for v in verdicts if not v.consistent]
-    for verdict in odd:
-        print(f"\ndisagreement: {verdict}", file=sys.stderr)
-    return 1 if odd else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(print_verdicts(judge_all, table))

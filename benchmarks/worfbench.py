@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import networkx as nx
@@ -18,7 +19,8 @@ from agentic_dsl.compiler.parse.document import parse
 from agentic_dsl.compiler.pipeline import compile
 from agentic_dsl.format import format_subgraph
 from benchmarks.accept import Acceptor
-from benchmarks.data import data_folder, read_json
+from benchmarks.data import read_json
+from benchmarks.verdicts import Judged, print_verdicts, published
 from benchmarks.worfbench_graphs import Workflow, constraints_of, defects, of_subgraph, to_subgraph
 
 FILES = ("toolalpaca", "seal_tools")
@@ -30,22 +32,13 @@ EXPECTED_CODES = {
 }
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Judged):
     """How one workflow was judged; ``same``: parse-back has the transitive reduction of the published graph."""
 
     file: str
     name: str
     branching: bool
-    defects: frozenset[str]
-    accepted: bool
-    same: bool
-    codes: frozenset[str]
-
-    @property
-    def valid(self) -> bool:
-        """Accepted, the same order of steps, and no error."""
-        return self.accepted and self.same and not self.codes
 
     @property
     def consistent(self) -> bool:
@@ -79,13 +72,11 @@ def judge_all() -> list[Verdict]:
     Raises:
         FileNotFoundError: the data is not there.
     """
-    folder = data_folder("worfbench")
-    if folder is None:
-        raise FileNotFoundError("no folder worfbench in the task data; set AGENTIC_DSL_DATA")
+    folder = published("worfbench")
     return [judge(file, Workflow.of(record)) for file in FILES for record in read_json(folder / f"{file}.json")]
 
 
-def table(verdicts: list[Verdict]) -> str:
+def table(verdicts: Sequence[Verdict]) -> str:
     """The counts as a Markdown table."""
     lines = ["| file | workflows | branching | valid | rejected |", "|---|---|---|---|---|"]
     for file in (*FILES, "both"):
@@ -98,15 +89,5 @@ def table(verdicts: list[Verdict]) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Prints the table and every disagreement; 1 where there is one."""
-    verdicts = judge_all()
-    print(table(verdicts))
-    odd = [v for v in verdicts if not v.consistent]
-    for verdict in odd:
-        print(f"\ndisagreement: {verdict}", file=sys.stderr)
-    return 1 if odd else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(print_verdicts(judge_all, table))

@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 import agentic_dsl
-from agentic_dsl.cli import cache, compile, config, fmt, generate, graph, models, schema, validate
+from agentic_dsl.cli import cache, compile, config, explain, fmt, generate, graph, models, schema, validate
 from agentic_dsl.cli.output import FAILURE, FINE, INTERRUPTED, wants_colour
 from agentic_dsl.cli.settings import CACHE_DIR, MODELS_DIR, PREFIX, Settings
 from agentic_dsl.errors import AgenticDSLError, UsageError
@@ -66,6 +66,7 @@ def build_app(*, plain: bool) -> typer.Typer:
     app.command("fmt")(fmt.fmt)
     app.command("compile")(compile.compile)
     app.command("generate")(generate.generate)
+    app.command("explain")(explain.explain)
     app.command("graph")(graph.graph)
     app.command("schema")(schema.schema)
     app.add_typer(cache.app, name="cache")

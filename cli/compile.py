@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,10 +19,12 @@ from agentic_dsl.cli.options import (
     takes_constraints,
 )
 from agentic_dsl.cli.output import Styled
-from agentic_dsl.cli.settings import Dialect, Settings
-from agentic_dsl.errors import UsageError
+from agentic_dsl.cli.settings import Settings
+from agentic_dsl.compiler.dialects import DIALECTS, Dialect
+from agentic_dsl.errors import ConstraintError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
+    from agentic_dsl.cli.masks import MaskRecord
     from agentic_dsl.compiler.pipeline import CompiledSpec, ReportEntry
 
 _LEVEL_STYLES = {"grammar": "green", "overlay": "green", "checked": "yellow", "unsupported": "red"}
@@ -38,7 +40,10 @@ def compile(
     tokenizer: Annotated[
         str | None,
         typer.Option(
-            "--tokenizer", metavar="T", help="Also compile token masks: bytes, smollm2, a file, folder or hub name."
+            "--tokenizer",
+            metavar="T",
+            help="Also tell the fewest tokens of an answer, and compile token masks for the xgrammar dialect: bytes, "
+            "smollm2, a file, folder or hub name.",
         ),
     ] = None,
     output: OutOption = None,
@@ -59,27 +64,66 @@ def compile(
         constraints = replace(constraints, spec=document)
     chosen = settings.value(names.DIALECT, dialect)
     wanted = settings.value(names.TOKENIZER, tokenizer)
-    if tokenizer is not None and chosen is not Dialect.XGRAMMAR:
-        raise UsageError(
-            f"masks cannot be made from {chosen}", help="leave out --tokenizer, or take --dialect xgrammar"
-        )
-    compiled = compile_spec(
-        constraints.to_constraints(settings, out), dialect="gbnf" if chosen is Dialect.GBNF else "xgrammar"
-    )
-    masks = None
-    if wanted is not None and chosen is Dialect.XGRAMMAR:
-        from agentic_dsl.cli.masks import mask_record
-
-        masks = mask_record(compiled.grammar, wanted)
+    if chosen == _UNCOUNTED:
+        if tokenizer is not None:
+            raise UsageError(
+                f"the fewest tokens of an answer in the dialect {chosen} are not known",
+                help="leave out --tokenizer, or take another --dialect",
+            )
+        wanted = None
+    compiled = compile_spec(constraints.to_constraints(settings, out), dialect=chosen)
+    cost = _Cost() if wanted is None else _cost(compiled, wanted)
     if out.json:
-        record = compiled_record(compiled) | {"masks": masks}
+        record = compiled_record(compiled) | {"masks": cost.masks, "minimum_tokens": cost.minimum_tokens}
         out.save(output, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
         return
     out.notes(report_lines(compiled.report))
-    if masks is not None:
-        state = "found in the store" if masks["cached"] else "compiled"
-        out.note(f"masks {masks['key'][:16]} {state}: {masks['path'] or 'not stored'}")
+    if cost.minimum_tokens is not None:
+        out.note(f"the shortest answer takes {cost.minimum_tokens:,} tokens of {wanted}, end token included")
+    if cost.masks is not None:
+        state = "found in the store" if cost.masks["cached"] else "compiled"
+        out.note(f"masks {cost.masks['key'][:16]} {state}: {cost.masks['path'] or 'not stored'}")
     out.save(output, compiled.grammar)
+
+
+_UNCOUNTED = "llguidance-parametric"
+"""Its node ids are fixed, so the matcher's shortest answer may be none of its texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What a tokenizer makes of a spec; all None where none is given."""
+
+    minimum_tokens: int | None = None
+    masks: MaskRecord | None = None
+
+
+def _cost(compiled: CompiledSpec, tokenizer: str) -> _Cost:
+    """The fewest tokens of an answer, and the masks where the dialect has any.
+
+    Raises:
+        ConstraintError: the budget is smaller than the shortest answer, or the tokenizer cannot spell one.
+        TokenizerError: the tokenizer cannot be loaded.
+        MissingExtraError: a library that this needs is not installed.
+    """
+    from agentic_dsl.runtime.tokenizer import load_tokenizer
+
+    try:
+        from agentic_dsl.runtime.matcher.semantic_matcher import minimum_tokens
+    except ImportError as exc:  # its tables are arrays
+        raise MissingExtraError.of("numpy", "masks") from exc
+    least = minimum_tokens(compiled, load_tokenizer(tokenizer))
+    budget = compiled.constraints.max_output_tokens
+    if budget is not None and budget < least:
+        raise ConstraintError(
+            f"max_output_tokens is {budget:,}, but the shortest answer takes {least:,} tokens of {tokenizer}",
+            help=f"allow at least {least:,}",
+        )
+    if not DIALECTS[compiled.dialect].masks:
+        return _Cost(least)
+    from agentic_dsl.cli.masks import mask_record
+
+    return _Cost(least, mask_record(compiled.grammar, tokenizer))
 
 
 def compiled_record(compiled: CompiledSpec) -> dict[str, Any]:

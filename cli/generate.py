@@ -32,6 +32,7 @@ from agentic_dsl.span import Source
 if TYPE_CHECKING:
     from agentic_dsl.compiler.pipeline import CompiledSpec
     from agentic_dsl.constraints import Constraints
+    from agentic_dsl.node_table import AnyNode
     from agentic_dsl.runtime.engines.base import Sampling
     from agentic_dsl.runtime.generation import Generation
 
@@ -52,7 +53,19 @@ class _Request:
     model: str | None
     sampling: Sampling
     count: int
-    semantic: bool
+    grammar_only: bool
+    jump_forward: bool
+
+    def engine_options(self) -> dict[str, Any]:
+        """What the engine is made with."""
+        from agentic_dsl.runtime.mask_store import MaskStore
+
+        own: dict[str, Any] = {"closing_boost": _CLOSING_BOOST} if self.engine is Engine.RANDOM else {}
+        return own | {
+            "mask_store": MaskStore(),
+            "semantic": not self.grammar_only,
+            "jump_forward": self.jump_forward,
+        }
 
 
 @takes_constraints
@@ -71,10 +84,14 @@ def generate(
         typer.Option("--temperature", metavar="T", min=0, help="0 by default: the likeliest; 0.7 with --seed or --n."),
     ] = None,
     n: Annotated[int, typer.Option("--n", metavar="N", min=1, max=1000, help="How many answers.")] = 1,
-    semantic: Annotated[
+    grammar_only: Annotated[
         bool,
-        typer.Option("--semantic", help="Enforce every rule while writing, so the answer is valid (experimental)."),
+        typer.Option("--grammar-only", help="Enforce only the grammar, as an engine without our matcher would."),
     ] = False,
+    no_jump_forward: Annotated[
+        bool, typer.Option("--no-jump-forward", help="Let the model choose forced text too, token by token.")
+    ] = False,
+    stream: Annotated[bool, typer.Option("--stream", help="Show each node as soon as it is proven.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print prompt and grammar; run no model.")] = False,
     output: OutOption = None,
     format: FormatOption = None,
@@ -84,6 +101,8 @@ def generate(
 
     Exit code 0: every answer is valid. 1: one is not, and the findings are on stderr. 2: no answer.
     """
+    if stream and n > 1:
+        raise UsageError(f"--stream shows one answer, and --n asks for {n}", help="leave out one of the two")
     settings = Settings.load()
     out = output_of(settings, format, quiet)
     task = _task(prompt, constraints)
@@ -93,13 +112,22 @@ def generate(
         return
     chosen = settings.value(names.ENGINE, engine)
     sampling = _sampling(settings.value(names.TEMPERATURE, temperature), settings.value(names.SEED, seed), n)
-    generations = _answers(
-        _Request(task, wanted, chosen, settings.value(names.MODEL, model), sampling, n, semantic), out
+    request = _Request(
+        task=task,
+        constraints=wanted,
+        engine=chosen,
+        model=settings.value(names.MODEL, model),
+        sampling=sampling,
+        count=n,
+        grammar_only=grammar_only,
+        jump_forward=not no_jump_forward,
     )
+    generations = [_streamed(request, out)] if stream else _answers(request, out)
     if out.json:
         records = [generation_record(generation) for generation in generations]
         record = records[0] if n == 1 else {"generations": records}
-        out.save(output, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+        # A stream is one object a line.
+        out.save(output, json.dumps(record, ensure_ascii=False, indent=None if stream else 2) + "\n")
     else:
         for generation in generations:
             _conclude(generation, out, output or "answer")
@@ -145,11 +173,9 @@ def _dry_run(task: str, constraints: Constraints, out: Output, target: str | Non
 def _answers(request: _Request, out: Output) -> list[Generation]:
     """Asks the engine; the first failure of a request is the failure of the command."""
     from agentic_dsl.runtime.generation import AgenticLLM
-    from agentic_dsl.runtime.mask_store import MaskStore
 
-    options: dict[str, Any] = {"closing_boost": _CLOSING_BOOST} if request.engine is Engine.RANDOM else {}
     with _progress(out, request) as on_token:
-        llm = AgenticLLM(request.engine, request.model, mask_store=MaskStore(), semantic=request.semantic, **options)
+        llm = AgenticLLM(request.engine, request.model, **request.engine_options())
         generations = llm.batch_generate_subgraphs(
             [request.task] * request.count,
             constraints=request.constraints,
@@ -160,6 +186,29 @@ def _answers(request: _Request, out: Output) -> list[Generation]:
         if generation.error is not None:
             raise generation.error
     return generations
+
+
+def _streamed(request: _Request, out: Output) -> Generation:
+    """Asks the engine for one answer and shows its nodes as they come."""
+    from agentic_dsl.cli.growing import growing_graph
+    from agentic_dsl.runtime.generation import AgenticLLM
+
+    llm = AgenticLLM(request.engine, request.model, **request.engine_options())
+    counted = 0
+
+    def count(_row: int, tokens: int, _text: str) -> None:
+        nonlocal counted
+        counted = tokens
+
+    nodes: tuple[AnyNode, ...] = ()
+    stream = llm.stream_subgraph(
+        request.task, constraints=request.constraints, sampling=request.sampling, on_token=count
+    )
+    with growing_graph(out, request.constraints.block_path) as grow, stream:
+        for node in stream:
+            nodes = (*nodes, node)
+            grow(nodes, counted)
+    return stream.generation
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from agentic_dsl.compiler.dialects import DIALECTS, Dialect
 from agentic_dsl.errors import UsageError
 
 T = TypeVar("T")
@@ -43,13 +44,6 @@ class CheckMode(StrEnum):
 
     STRICT = "strict"
     LENIENT = "lenient"
-
-
-class Dialect(StrEnum):
-    """The grammar dialects that there are."""
-
-    XGRAMMAR = "xgrammar"
-    GBNF = "gbnf"
 
 
 class Engine(StrEnum):
@@ -122,6 +116,13 @@ def _choice(choices: type[E]) -> Callable[[object, Path], E]:
     return read
 
 
+def _dialect(value: object, _base: Path) -> Dialect:
+    for name in DIALECTS:
+        if value == name:
+            return name
+    raise ValueError(f"one of {', '.join(DIALECTS)} is needed")
+
+
 def _folder(value: object, base: Path) -> Path:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("a path is needed")
@@ -140,8 +141,8 @@ FORMAT = Setting("format", _choice(Format), Format.TEXT, "how results are printe
 QUIET = Setting("quiet", _switch, False, "print results only, no notes and no progress")
 MODE = Setting("mode", _choice(CheckMode), CheckMode.STRICT, "how doubtful documents are judged: strict or lenient")
 LIB: Setting[tuple[Path, ...]] = Setting("lib", _folders, (), "folders or files of library documents")
-DIALECT = Setting("dialect", _choice(Dialect), Dialect.XGRAMMAR, "grammar dialect of compile")
-TOKENIZER: Setting[str | None] = Setting("tokenizer", _text, None, "tokenizer that compile builds masks for")
+DIALECT: Setting[Dialect] = Setting("dialect", _dialect, next(iter(DIALECTS)), "grammar dialect of compile")
+TOKENIZER: Setting[str | None] = Setting("tokenizer", _text, None, "tokenizer that compile counts and builds masks for")
 ENGINE = Setting("engine", _choice(Engine), Engine.TRANSFORMERS, "engine of generate")
 MODEL: Setting[str | None] = Setting("model", _text, None, "model of generate: a name, a folder or a hub name")
 SEED: Setting[int | None] = Setting("seed", _integer, None, "seed of the sampling, for repeatable runs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import cached_property
@@ -14,6 +14,9 @@ from agentic_dsl.compiler.standard_library import is_stated, standard_library
 from agentic_dsl.node_table import AnyNode
 from agentic_dsl.paths import SYSTEM_TARGETS, Path, Reference, ReferenceKind, Version, VersionRange
 from agentic_dsl.signature import Signature
+
+_FEW = 16
+"""Versions of a path that are looked through one by one."""
 
 _ALIASES = {"app": "main", "main": "app"}
 """``/app/**`` is another name of ``/main/**``."""
@@ -181,10 +184,10 @@ class Resolver:
 
     @cached_property
     def _own_entries(self) -> dict[Path, tuple[LibraryEntry, ...]]:
-        table: dict[Path, tuple[LibraryEntry, ...]] = {}
+        table: dict[Path, list[LibraryEntry]] = {}
         for entry in entries_of(self.document):
-            table[entry.path] = (*table.get(entry.path, ()), entry)
-        return table
+            table.setdefault(entry.path, []).append(entry)
+        return {path: tuple(entries) for path, entries in table.items()}
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -250,13 +253,45 @@ class Resolver:
         return self._resolve_plain(Path((alias, *path.segments[1:]))) if alias else None
 
     def _resolve_library(self, reference: Reference, path: Path, block: int) -> Target:
-        required = self._range(path, block)
+        key = (path, reference.version, self.required(path, block))
+        if (known := self._calls.get(key)) is None:
+            known = self._calls[key] = self._look_up(*key)
+        return known
+
+    @cached_property
+    def _calls(self) -> dict[tuple[Path, Version | None, VersionRange | None], Target]:
+        """What library references resolved to; a path may have many versions, and as many references."""
+        return {}
+
+    def _admitted(
+        self, table: Mapping[Path, tuple[LibraryEntry, ...]], path: Path, pattern: Version | None
+    ) -> Sequence[LibraryEntry]:
+        """The entries of a path whose version a pattern admits: those that begin with its components."""
+        entries = table.get(path, ())
+        if pattern is None:
+            return entries
+        if len(entries) <= _FEW:
+            return [entry for entry in entries if pattern.matches(entry.version)]
+        key = (table is self._own_entries, path)
+        if (index := self._by_components.get(key)) is None:
+            index = self._by_components[key] = {}
+            for entry in entries:
+                for given in range(1, len(entry.version.full) + 1):
+                    index.setdefault(entry.version.full[:given], []).append(entry)
+        return index.get(pattern.parts, ())
+
+    @cached_property
+    def _by_components(self) -> dict[tuple[bool, Path], dict[tuple[int, ...], list[LibraryEntry]]]:
+        """Own or not and path → leading components of a version → entries, where a path has many versions."""
+        return {}
+
+    def _look_up(self, path: Path, pattern: Version | None, required: VersionRange | None) -> Target:
         for table in (self._own_entries, self.entries):
-            if (entry := best(table.get(path, ()), reference.version, required)) is not None:
+            if (entry := best(self._admitted(table, path, pattern), None, required)) is not None:
                 return Target(TargetKind.CALL, call=_callee(entry))
-        if (stated := self._stated(path, reference.version, required)) is not None:
+        if (stated := self._stated(path, pattern, required)) is not None:
             return Target(TargetKind.CALL, call=stated)
-        if (entry := best(self.standard.get(path, ()), reference.version, required)) is not None:
+        if (entry := best(self.standard.get(path, ()), pattern, required)) is not None:
             call = Callee(str(path), entry.version, entry.signature if is_stated(path) else None, entry)
             return Target(TargetKind.CALL, call=call)
         if self.versions(path):
@@ -275,8 +310,14 @@ class Resolver:
         ]
         return max(admitted, key=lambda call: call.version.full, default=None)
 
-    def _range(self, path: Path, block: int) -> VersionRange | None:
-        return next((r.range for r in self.blocks[block].requires if r.path == path), None)
+    def required(self, path: Path, block: int) -> VersionRange | None:
+        """The range in which a block requires a library; the first of several counts."""
+        return self._required[block].get(path) if self.blocks[block].requires else None
+
+    @cached_property
+    def _required(self) -> tuple[dict[Path, VersionRange | None], ...]:
+        """For each block its requirements by path."""
+        return tuple({r.path: r.range for r in reversed(block.requires)} for block in self.blocks)
 
     def entry(self, path: Path, pattern: Version | None) -> LibraryEntry | None:
         """The library entry that a call reaches which stands in no block of this document."""
@@ -287,6 +328,15 @@ class Resolver:
 
     def versions(self, path: Path) -> tuple[Version, ...]:
         """Every version in which a library path exists, lowest first."""
+        if (known := self._versions.get(path)) is None:
+            known = self._versions[path] = self._versions_of(path)
+        return known
+
+    @cached_property
+    def _versions(self) -> dict[Path, tuple[Version, ...]]:
+        return {}
+
+    def _versions_of(self, path: Path) -> tuple[Version, ...]:
         tables: Iterable[Mapping[Path, tuple[LibraryEntry, ...]]] = (self._own_entries, self.entries, self.standard)
         found = {entry.version for table in tables for entry in table.get(path, ())}
         found |= {call.version for call in self.stated if call.path == str(path)}

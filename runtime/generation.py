@@ -9,14 +9,17 @@ import asyncio
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agentic_dsl.compiler.pipeline import CompiledSpec, ReportEntry, compile
+from agentic_dsl.compiler.pipeline import CompiledSpec, ReportEntry, compile, without_overlay
 from agentic_dsl.constraints import Constraints, ContextSignature
 from agentic_dsl.errors import AgenticDSLError, EngineError
 from agentic_dsl.runtime.engines.base import GREEDY, Engine, EngineRequest, EngineResult, OnToken, Sampling, Stats
 from agentic_dsl.runtime.prompt import build_prompt
+from agentic_dsl.runtime.proven_nodes import ProvenNodes
 from agentic_dsl.runtime.reparse import reparse
+from agentic_dsl.runtime.streaming import AsyncSubgraphStream, SubgraphStream
 
 if TYPE_CHECKING:
     from agentic_dsl.ast import Document, Subgraph
@@ -133,7 +136,7 @@ class AgenticLLM:
             seed: where the random numbers start; overrides the one in ``sampling``.
             sampling: how tokens are chosen; the default takes the likeliest one, whatever the seed.
             library: entries that references may name beside ``constraints.libraries``; for the check only.
-            on_token: called after each token, see `OnToken`.
+            on_token: called after each pass of the model, see `OnToken`.
 
         Returns:
             The generation; see `Generation.valid`.
@@ -158,6 +161,48 @@ class AgenticLLM:
         if generation.error is not None:
             raise generation.error
         return generation
+
+    def stream_subgraph(
+        self,
+        prompt: str,
+        *,
+        constraints: Constraints | None = None,
+        max_output_tokens: int | None = None,
+        max_nodes: int | None = None,
+        allowed_node_types: Sequence[str] | None = None,
+        context_signature: ContextSignature | None = None,
+        seed: int | None = None,
+        sampling: Sampling = GREEDY,
+        library: Library | None = None,
+        on_token: OnToken | None = None,
+    ) -> SubgraphStream:
+        """Generates one subgraph node by node, with the arguments of `generate_subgraph`.
+
+        A node comes as soon as it is closed and proven (see `ProvenNodes`), in the order of the text and equal to the
+        one in the end. After the last one, ``stream.generation`` is what `generate_subgraph` would have returned::
+
+            with llm.stream_subgraph("…", constraints=constraints) as stream:
+                for node in stream:
+                    ...
+            generation = stream.generation
+
+        Raises:
+            ConstraintError: the constraints contradict each other. Whatever else `generate_subgraph` raises comes out
+                of the stream.
+        """
+        changes = {
+            "max_output_tokens": max_output_tokens,
+            "max_nodes": max_nodes,
+            "allowed_node_types": None if allowed_node_types is None else tuple(allowed_node_types),
+            "context": context_signature,
+        }
+        wanted = _changed(constraints or Constraints(), changes)
+        run = partial(self.generate_subgraph, prompt, constraints=wanted, seed=seed, sampling=sampling, library=library)
+        return SubgraphStream(run, ProvenNodes(wanted, library), on_token)
+
+    def astream_subgraph(self, prompt: str, **options: Any) -> AsyncSubgraphStream:
+        """`stream_subgraph` for ``async for``, with the same arguments; the event loop stays free."""
+        return AsyncSubgraphStream.of(self.stream_subgraph(prompt, **options))
 
     def batch_generate_subgraphs(
         self,
@@ -272,12 +317,13 @@ def _renumbered(on_token: OnToken, numbers: Sequence[int]) -> OnToken:
 
 
 def _generation(spec: CompiledSpec, result: EngineResult, library: Library | None) -> Generation:
+    report = spec.report if result.overlay else without_overlay(spec.report)
     if result.error is not None:
         return Generation(
             text=result.text,
             subgraph=None,
             diagnostics=(),
-            report=spec.report,
+            report=report,
             token_ids=result.token_ids,
             prompt_token_ids=result.prompt_token_ids,
             stats=result.stats,
@@ -288,7 +334,7 @@ def _generation(spec: CompiledSpec, result: EngineResult, library: Library | Non
         text=result.text,
         subgraph=answer.subgraph,
         diagnostics=answer.diagnostics,
-        report=spec.report,
+        report=report,
         token_ids=result.token_ids,
         prompt_token_ids=result.prompt_token_ids,
         stats=result.stats,

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from agentic_dsl.errors import ConstraintError, EngineError, MissingExtraError
+from agentic_dsl.runtime.matcher.bitmask import allow_only, check_bitmask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,10 +104,11 @@ class LlguidanceMatcher:
             EngineError: the bitmask has another type, shape or memory layout, or no such row; or llguidance hit one
                 of its limits.
         """
-        target = self._row(bitmask, row)
+        check_bitmask(bitmask, row, len(self._vocabulary.tokens))
         if self._terminated:
-            self._allow_ends(target)
+            allow_only(self._vocabulary.eos_token_ids, bitmask, row)
             return True
+        target = bitmask[row]
         try:
             self._inner.unsafe_compute_mask_ptr(target.ctypes.data, target.nbytes)
         except (RuntimeError, ValueError) as exc:
@@ -176,27 +178,6 @@ class LlguidanceMatcher:
         return LlguidanceMatcher(
             self._inner.deep_copy(), self._vocabulary, accepted=self._accepted, terminated=self._terminated
         )
-
-    def _row(self, bitmask: npt.NDArray[np.int32], row: int) -> npt.NDArray[np.int32]:
-        """The row to write. llguidance writes to an address, so everything about it is checked first."""
-        width = (len(self._vocabulary.tokens) + 31) // 32
-        try:
-            sound = bitmask.flags.c_contiguous and bitmask.dtype == "int32" and bitmask.shape[1] == width
-            if sound and 0 <= row < bitmask.shape[0]:
-                target: npt.NDArray[np.int32] = bitmask[row]
-                return target
-        except (AttributeError, IndexError, TypeError):
-            pass  # no array of two dimensions
-        raise EngineError(
-            f"row {row} of this array cannot hold the mask of {len(self._vocabulary.tokens)} tokens",
-            help="allocate it with allocate_bitmask and keep it on the CPU",
-        )
-
-    def _allow_ends(self, target: npt.NDArray[np.int32]) -> None:
-        words = target.view("uint32")  # bit 31 of an int32 is its sign
-        words[:] = 0
-        for token_id in self._vocabulary.eos_token_ids:
-            words[token_id // 32] |= 1 << (token_id % 32)
 
     def _require_sound(self) -> None:
         if self._inner.is_error():

@@ -63,7 +63,8 @@ def _language(constraints: Constraints, types: tuple[NodeSpec, ...]) -> str:
         "- {{ name }} reads a value: from the context at the start, or an output key of a node before.",
     ]
     if constraints.max_subgraphs > 1:
-        lines.append(f'- Up to {constraints.max_subgraphs} blocks: the first at "{path}", others below it.')
+        most = constraints.max_subgraphs
+        lines.append(f'- Up to {most} blocks: the first at "{path}", others below it; none refers to another.')
     return "\n".join(lines)
 
 

@@ -16,15 +16,16 @@ _TEXT_WIDTHS = (40, 28, 22, 18)
 """Widths to which texts in boxes are cut, tried in turn until the drawing fits."""
 
 
-def draw(subgraph: Subgraph, *, width: int = WIDTH, unicode: bool = True) -> list[str]:
+def draw(subgraph: Subgraph, *, width: int = WIDTH, unicode: bool = True, growing: bool = False) -> list[str]:
     """The drawing, one text a row, without trailing blanks.
 
     Args:
         subgraph: what to draw; a wrong one is drawn too, without the lines that close circles.
         width: columns that there are.
         unicode: False for ASCII only.
+        growing: whether nodes are still to come.
     """
-    picture = picture_of(subgraph)
+    picture = picture_of(subgraph, growing=growing)
     if not picture.boxes:
         return ["(no nodes)"]
     rows = draw_boxes(picture, width=width, unicode=unicode)

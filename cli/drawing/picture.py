@@ -61,8 +61,11 @@ class Picture:
         return tuple(order), tuple(line for line in self.lines if place[line.source] < place[line.target])
 
 
-def picture_of(subgraph: Subgraph) -> Picture:
-    """The picture of a subgraph: a box a node, and one for each place outside that its lines lead to."""
+def picture_of(subgraph: Subgraph, *, growing: bool = False) -> Picture:
+    """The picture of a subgraph: a box a node, and one for each place outside that its lines lead to.
+
+    In a growing one, nodes that are named and not there are still to come.
+    """
     graph = build_graph(subgraph)
     lines = dict.fromkeys(Line(str(e.source), str(e.target), e.kind is EdgeKind.JUMP) for e in graph.edges)
     calls: dict[int, list[str]] = {}
@@ -73,7 +76,7 @@ def picture_of(subgraph: Subgraph) -> Picture:
         if link.reference.path is not None and link.reference.path.is_library:
             calls.setdefault(link.source, []).append(f"calls {short(link.reference)}")
             continue
-        outside.setdefault(link.reference.text, _outside_box(subgraph, link))
+        outside.setdefault(link.reference.text, _outside_box(subgraph, link, "…" if growing else "no such node"))
         jump = graph.places[link.source].node.spec.field(link.field).jump
         lines[Line(str(link.source), link.reference.text, jump)] = None
     boxes = [
@@ -93,11 +96,11 @@ def _leads_outside(graph: Graph, link: Link) -> bool:
     return link.field == BRANCHES or node.spec.field(link.field).jump
 
 
-def _outside_box(subgraph: Subgraph, link: Link) -> Box:
-    """The box of a place that is no node; says so where the place would be one of this subgraph."""
+def _outside_box(subgraph: Subgraph, link: Link, note: str) -> Box:
+    """The box of a place that is no node; has a note where the place would be one of this subgraph."""
     path = link.reference.path
     missing = link.target.kind is TargetKind.MISSING and (path is None or path.parent == subgraph.path)
-    notes = ("no such node",) if missing else ()
+    notes = (note,) if missing else ()
     return Box(link.reference.text, short(link.reference), notes, rounded=True)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 from agentic_dsl import codes
@@ -14,7 +15,11 @@ from agentic_dsl.compiler.resolution import Place, TargetKind
 from agentic_dsl.constraints import MAX_NODES
 from agentic_dsl.diagnostics import Diagnostic, Severity
 from agentic_dsl.node_table import GenerateSubgraph, ResourceDeclare
+from agentic_dsl.paths import Path
 from agentic_dsl.span import NOWHERE, Span
+
+_MAX_STEPS = 2_000_000
+"""Steps of the search for circles among blocks: thousands of blocks that all reach each other would take hours."""
 
 
 def counted(context: CheckContext) -> list[Place]:
@@ -25,7 +30,7 @@ def counted(context: CheckContext) -> list[Place]:
 def check_node_count(context: CheckContext) -> Iterator[Diagnostic]:
     """There are no more nodes than the application's budget, the caller and the toolkit allow."""
     nodes = counted(context)
-    meta, constraints = context.document.meta, context.constraints
+    meta, constraints = context.application, context.constraints
     limits: list[tuple[int, str]] = [(MAX_NODES, "the limit")]
     if meta is not None and meta.execution_budget.max_nodes >= 0:
         limits.append((meta.execution_budget.max_nodes, "the budget in /__meta__"))
@@ -56,7 +61,7 @@ def check_depth(context: CheckContext) -> Iterator[Diagnostic]:
 
 
 def _forbids_generation(context: CheckContext) -> str | None:
-    meta, resources, constraints = context.document.meta, context.document.resources, context.constraints
+    meta, resources, constraints = context.application, context.document.resources, context.constraints
     if constraints is not None and constraints.max_subgraph_depth == 0:
         return "max_subgraph_depth"
     if meta is not None and meta.execution_budget.max_subgraph_depth == 0:
@@ -80,19 +85,28 @@ def check_generation_cycles(context: CheckContext) -> Iterator[Diagnostic]:
     for number in sorted(graph.on_cycles()):
         if number >= own:
             continue  # said where the document's own block calls it
+        if graph.left < 0:
+            yield codes.GENERATION_CYCLE.at(
+                context.resolver.blocks[number].path_span,
+                f'"{context.resolver.blocks[number].path}" leads to itself or to one of the many blocks that do',
+                help="break the circles named before, and check again",
+                severity=Severity.ERROR if graph.generating else Severity.WARNING,
+            )
+            return
         for step in graph.steps[number]:
             way = graph.way(step.target, number)
             if way is None:
                 continue
             on_it = {number, *way}
-            paths = [graph.blocks[member].path for member in on_it]
+            paths = graph.paths(on_it)
             if min(on_it) != number or not any(path.is_library or path.under("dynamic") for path in paths):
                 continue  # said at its first block, or an ordinary circle of edges, which `flow` finds
             through = step.generates or any(member in graph.generating for member in on_it)
-            names = " → ".join(f'"{graph.blocks[member].path}"' for member in (number, *way))
+            named = graph.paths((number, *way))
+            names = " → ".join(f'"{path}"' for path in named)
             yield codes.GENERATION_CYCLE.at(
                 step.span,
-                f'"{graph.blocks[number].path}" reaches itself again' + (f": {names}" if len(way) > 1 else ""),
+                f'"{named[0]}" reaches itself again' + (f": {names}" if len(named) > 2 else ""),
                 help="break the circle" if through else "make sure that the recursion ends",
                 severity=Severity.ERROR if through else Severity.WARNING,
             )
@@ -116,19 +130,23 @@ class _Step(NamedTuple):
 
 
 class _BlockGraph:
-    """Which block leads to which; the document's blocks first, then the library blocks that they reach.
+    """Which block leads to which; the document's blocks first, then what they reach.
 
     Attributes:
-        blocks: the vertices.
-        steps: for each block where it leads.
+        blocks: the vertices: blocks of the document, library blocks, and None for a ``namespace_prefix``, which leads
+            to every block below it.
+        steps: for each vertex where it leads.
         generating: blocks with a node that generates subgraphs.
+        left: how many more steps `way` takes before it finds nothing more.
     """
 
     def __init__(self, context: CheckContext) -> None:
         self._resolver = context.resolver
-        self.blocks: list[Subgraph] = list(context.resolver.blocks)
+        self.blocks: list[Subgraph | None] = list(context.resolver.blocks)
         self.steps: list[list[_Step]] = [[] for _ in self.blocks]
         self.generating: set[int] = set()
+        self.left = _MAX_STEPS
+        self._prefixes: dict[str, int] = {}
         self._numbers = {id(block): number for number, block in enumerate(self.blocks)}
         graph = context.graph
         for link in graph.links:
@@ -160,14 +178,35 @@ class _BlockGraph:
         prefix = node.namespace_prefix
         if prefix is None or "{{" in prefix or prefix.rstrip("/") == "/dynamic":
             return  # anywhere: nothing is known of what it will replace
-        for number, other in enumerate(self._resolver.blocks):
-            if f"{other.path}/".startswith(f"{prefix.rstrip('/')}/"):
-                self._step(source, number, node.at("namespace_prefix"), generates=True)
+        plain = prefix.rstrip("/")
+        if plain not in self._below:
+            return
+        if (number := self._prefixes.get(plain)) is None:
+            number = self._prefixes[plain] = len(self.blocks)
+            self.blocks.append(None)
+            self.steps.append([_Step(below, NOWHERE, True) for below in self._below[plain]])
+        self._step(source, number, node.at("namespace_prefix"), generates=True)
+
+    @cached_property
+    def _below(self) -> dict[str, list[int]]:
+        """Path → the blocks of the document at or below it."""
+        below: dict[str, list[int]] = {}
+        for number, block in enumerate(self._resolver.blocks):
+            path = ""
+            for segment in block.path.segments:
+                path += f"/{segment}"
+                below.setdefault(path, []).append(number)
+        return below
+
+    def paths(self, vertices: Iterable[int]) -> list[Path]:
+        """The paths of the blocks among some vertices."""
+        return [block.path for vertex in vertices if (block := self.blocks[vertex]) is not None]
 
     def _follow_libraries(self) -> None:
         number = len(self._resolver.blocks)
         while number < len(self.blocks):  # grows while it is read
-            for node in self.blocks[number].nodes:
+            block = self.blocks[number]
+            for node in block.nodes if block is not None else ():
                 if isinstance(node, GenerateSubgraph):
                     self.generating.add(number)
                 for _, _, reference in references_of(node):
@@ -191,7 +230,7 @@ class _BlockGraph:
         return set(range(len(self.steps))) - set(done)
 
     def way(self, start: int, goal: int) -> list[int] | None:
-        """The blocks on a shortest way from ``start`` to ``goal``, both included; None where there is none."""
+        """The vertices on a shortest way from ``start`` to ``goal``, both included; None where there is none."""
         came_from: dict[int, int | None] = {start: None}
         queue = [start]
         for block in queue:  # grows while it is read
@@ -202,6 +241,9 @@ class _BlockGraph:
                     way.append(at)
                     at = came_from[at]
                 return way[::-1]
+            self.left -= len(self.steps[block])
+            if self.left < 0:
+                return None
             for step in self.steps[block]:
                 if step.target not in came_from:
                     came_from[step.target] = block

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from agentic_dsl.ast import Document
+from agentic_dsl.ast import Document, Meta
 from agentic_dsl.compiler.availability import Availability, Versions, compute_availability
 from agentic_dsl.compiler.checks.catalogue import KnownTool, known_tools
 from agentic_dsl.compiler.edges import Link
@@ -57,6 +57,16 @@ class CheckContext:
     def doubtful(self) -> Severity:
         """The severity of what a runtime can live with."""
         return Severity.ERROR if self.strict else Severity.WARNING
+
+    @cached_property
+    def application(self) -> Meta | None:
+        """The ``/__meta__`` block, None in a library file; looked up once, for a document may have many blocks."""
+        return self.document.meta
+
+    @cached_property
+    def in_production(self) -> bool:
+        """Whether the document says ``prod``, or nothing."""
+        return self.application is None or self.application.mode == "prod"
 
     @cached_property
     def entries(self) -> Mapping[Path, tuple[LibraryEntry, ...]]:
@@ -135,12 +145,17 @@ class CheckContext:
             and not place.subgraph.single
             and ("id",) not in place.node.spans.values
         }
-        errors = [error for error in self._parse_errors if not self._node_at(error.start)]
+        errors = sorted(error.start for error in self._parse_errors if not self._node_at(error.start))
         for number, block in enumerate(self.resolver.blocks) if errors else ():
             listed = block.spans.values.get(("nodes",), block.span)
-            if any(_holds(listed, error) for error in errors):
+            if holds_one(listed, errors):
                 found.add(number)
         return frozenset(found)
+
+    @cached_property
+    def incomplete_paths(self) -> frozenset[tuple[str, ...]]:
+        """The segments of the paths of `incomplete` blocks."""
+        return frozenset(self.resolver.blocks[number].path.segments for number in self.incomplete)
 
     @cached_property
     def guards(self) -> Guards:
@@ -207,8 +222,10 @@ Check = Callable[[CheckContext], Iterator[Diagnostic]]
 """One family of rules."""
 
 
-def _holds(span: Span, error: Span) -> bool:
-    return span.start <= error.start < max(span.end, span.start + 1)
+def holds_one(span: Span, offsets: Sequence[int]) -> bool:
+    """Whether one of some offsets, lowest first, lies in a span; an empty span holds its start."""
+    at = bisect_left(offsets, span.start)
+    return at < len(offsets) and offsets[at] < max(span.end, span.start + 1)
 
 
 def read_signature(text: str) -> Signature | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Generator, Iterable, Iterator
 
 from agentic_dsl import codes
@@ -13,8 +15,14 @@ from agentic_dsl.compiler.checks.schemas import is_template
 from agentic_dsl.compiler.edges import NEXT, Call, EdgeKind, Link
 from agentic_dsl.compiler.resolution import Callee, TargetKind
 from agentic_dsl.diagnostics import Diagnostic
-from agentic_dsl.signature import Parameter
+from agentic_dsl.signature import Data, Parameter
 from agentic_dsl.span import NOWHERE, Span
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+_SHOWN = 100
+"""Unknown inputs of one call that are reported: to find the place of each takes as long as the call."""
 
 
 def check_calls(context: CheckContext) -> Iterator[Diagnostic]:
@@ -42,6 +50,9 @@ def _check_call(context: CheckContext, link: Link, callee: Callee, there: int) -
     assert callee.signature is not None  # the caller has looked; narrows the type
     given = dict(link.reference.query)
     inputs = {parameter.name: parameter for parameter in callee.signature.inputs}
+    wrong_names = [name for name in given if name not in inputs]
+    for name in wrong_names[_SHOWN:]:
+        del given[name]
     for name, value in given.items():
         if name not in inputs:
             known = ", ".join(inputs)
@@ -77,12 +88,12 @@ def _misfit(value: str, parameter: Parameter) -> str | None:
     """Why a literal of a query cannot be the value of an input, None where it can."""
     if is_template(value):
         return None
-    if parameter.enum and value not in map(str, parameter.enum):
-        return f"not one of {', '.join(map(str, parameter.enum))}"
+    if parameter.enum and value not in (allowed := [_spelled(one) for one in parameter.enum]):
+        return f"not one of {', '.join(allowed)}"
     match parameter.type.name:
-        case "integer" if not value.lstrip("-").isdigit():
+        case "integer" if not _INTEGER.fullmatch(value):
             return "no integer"
-        case "number" if not _is_number(value):
+        case "number" if not _NUMBER.fullmatch(value):
             return "no number"
         case "boolean" if value not in ("true", "false"):
             return "neither true nor false"
@@ -90,12 +101,9 @@ def _misfit(value: str, parameter: Parameter) -> str | None:
             return None
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text.strip("+-").lower() not in ("nan", "inf", "infinity")
+def _spelled(value: Data) -> str:
+    """A value as a query has it: texts as they are, others as JSON has them."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def check_signatures(context: CheckContext) -> Iterator[Diagnostic]:

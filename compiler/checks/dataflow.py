@@ -172,10 +172,13 @@ class _Reader:
         return writers
 
     @cached_property
-    def inputs(self) -> frozenset[str]:
-        """The inputs of every block."""
+    def inputs(self) -> tuple[set[str], ...]:
+        """For each group of blocks their inputs."""
         blocks = self.context.resolver.blocks
-        return frozenset(p.name for block in blocks if block.signature is not None for p in block.signature.inputs)
+        inputs: tuple[set[str], ...] = tuple(set() for _ in blocks)
+        for group, block in zip(self.context.graph.group, blocks, strict=True):
+            inputs[group].update(p.name for p in (block.signature.inputs if block.signature is not None else ()))
+        return inputs
 
     def _schema(self, place: Place, name: str) -> object:
         if not isinstance(place.node, ToolCall):
@@ -233,12 +236,12 @@ class _Reader:
         if not self.context.tools:
             return None  # nothing is known of any result
         writers = self.writers.get(read.name, ())
-        if not writers or read.name in self.inputs:
+        group = self.context.graph.group
+        if not writers or read.name in self.inputs[group[place.block]]:
             return None
         context = self.context.constraints.context if self.context.constraints else None
         if context is not None and read.name in context.available_vars:
             return None
-        group = self.context.graph.group
         ours = [(p, schema) for p, schema in writers if group[p.block] == group[place.block]]
         if not ours or not all(lacks(schema, read.fields) for _, schema in ours):
             return None

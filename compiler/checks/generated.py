@@ -13,7 +13,7 @@ from agentic_dsl import codes
 from agentic_dsl.ast import Subgraph
 from agentic_dsl.compiler.checks.budgets import counted
 from agentic_dsl.compiler.checks.context import CheckContext, read_signature
-from agentic_dsl.compiler.checks.permissions import describe, span_of
+from agentic_dsl.compiler.checks.permissions import Held, describe, span_of
 from agentic_dsl.compiler.edges import Link
 from agentic_dsl.compiler.grammar.words import YAML_WORDS
 from agentic_dsl.compiler.parse.permission import parse_permission
@@ -77,14 +77,27 @@ def _check_block(block: Subgraph, number: int, constraints: Constraints) -> Iter
         yield codes.NOT_GENERATED_FORM.at(
             block.key_at("requires"), f'"{block.path}" has requires', help="name the version in the call"
         )
+    if number and (other := _covered(block, constraints)) is not None:
+        yield codes.OTHER_PATH.at(
+            block.path_span,
+            f'"{block.path}" stands in the place of "{other}", which may be referred to',
+            help="choose another word",
+        )
     yield from _check_signature(block, number, constraints)
 
 
+def _covered(block: Subgraph, constraints: Constraints) -> str | None:
+    """A target or library that stands where a block does, or below it."""
+    named = (*constraints.targets, *(spec.path for spec in constraints.libraries))
+    return next((name for name in named if f"{re.split('[?@]', name)[0]}/".startswith(f"{block.path}/")), None)
+
+
 def _check_signature(block: Subgraph, number: int, constraints: Constraints) -> Iterator[Diagnostic]:
-    if number or (constraints.signature is None and block.path.is_library):
+    """The first block has the signature asked for; a further one has none, but under ``/lib`` one of its own."""
+    if block.path.is_library and (number or constraints.signature is None):
         return
     wanted: Signature | None = None
-    if constraints.signature is not None:
+    if constraints.signature is not None and not number:
         wanted = read_signature(constraints.signature)
         if wanted is None:
             yield codes.BAD_SIGNATURE.at(
@@ -143,7 +156,7 @@ def check_allowed(context: CheckContext) -> Iterator[Diagnostic]:
     targets = frozenset(constraints.targets)
     libraries = [(spec.path, parse_version(spec.version) if spec.version else None) for spec in constraints.libraries]
     for link in context.graph.links:
-        if (reason := _refused(link, libraries, targets)) is not None:
+        if (reason := _refused(link, libraries, targets) or _leaves_block(context, link)) is not None:
             yield codes.TARGET_NOT_ALLOWED.at(
                 context.span_of(link),
                 f'node "{context.graph.places[link.source].node.id}" refers to "{link.reference}", {reason}',
@@ -172,15 +185,23 @@ def _refused(link: Link, libraries: list[tuple[str, Version | None]], targets: f
             return None
 
 
+def _leaves_block(context: CheckContext, link: Link) -> str | None:
+    """The blocks of an answer stand alone: a run of one does not go on in another (decision 0009)."""
+    places = context.graph.places
+    if link.target.kind is not TargetKind.NODE or places[link.target.node].block == places[link.source].block:
+        return None
+    return "which stands in another block"
+
+
 def check_granted(context: CheckContext) -> Iterator[Diagnostic]:
     """A block asks for no permission that the caller did not grant."""
     constraints = context.constraints
     if constraints is None:
         return
-    granted = [p for text in constraints.permissions if isinstance(p := parse_permission(text), Permission)]
+    granted = Held(p for text in constraints.permissions if isinstance(p := parse_permission(text), Permission))
     for block in context.resolver.blocks:
         for position, asked in enumerate(block.permissions):
-            if not any(permission.covers(asked) for permission in granted):
+            if not granted.cover(asked):
                 yield codes.PERMISSION_NOT_GRANTED.at(
                     span_of(asked, block.at("permissions", position)),
                     f'"{block.path}" asks for {describe(asked)}, which was not granted',
@@ -193,9 +214,10 @@ def check_form(context: CheckContext) -> Iterator[Diagnostic]:
     constraints = context.constraints
     if constraints is None:
         return
+    named = frozenset((*constraints.targets, *(spec.path for spec in constraints.libraries)))
     for place in context.graph.places:
         yield from _check_fields(place)
-        yield from _check_words(context, place, constraints)
+        yield from _check_words(context, place, constraints, named)
         yield from _check_texts(place, constraints)
 
 
@@ -217,8 +239,10 @@ def _check_fields(place: Place) -> Iterator[Diagnostic]:
         )
 
 
-def _check_words(context: CheckContext, place: Place, constraints: Constraints) -> Iterator[Diagnostic]:
-    """Ids and context keys are bounded words that no YAML reader takes for something else."""
+def _check_words(
+    context: CheckContext, place: Place, constraints: Constraints, named: frozenset[str]
+) -> Iterator[Diagnostic]:
+    """Ids and context keys are bounded words that no YAML reader takes for something else; ``named`` are targets."""
     node = place.node
     words = [(node.id, context.id_span(place), "id")]
     for spec in node.spec.fields:
@@ -239,6 +263,12 @@ def _check_words(context: CheckContext, place: Place, constraints: Constraints) 
                 span,
                 f'the {what} "{word}" is no word of generated text',
                 help="use lower-case letters, digits and _, and no word that YAML reads as a value",
+            )
+        elif what == "id" and place.path in named:
+            yield codes.NOT_GENERATED_FORM.at(
+                span,
+                f'the id "{word}" puts a node in the place of "{place.path}", which may be referred to',
+                help="choose another id",
             )
         elif word == _END and what == "id" and not node.spec.is_end:
             yield codes.NOT_GENERATED_FORM.at(

@@ -166,7 +166,7 @@ def strategy_for(context: CheckContext, join: Join, name: str) -> str:
     for pattern, strategy in join.context_merge_policy.items():
         if _matches(pattern, name):
             return strategy
-    meta = context.document.meta
+    meta = context.application
     return join.merge_strategy or (meta.context_merge_strategy if meta else None) or DEFAULT_STRATEGY
 
 
@@ -178,8 +178,7 @@ def _matches(pattern: str, name: str) -> bool:
 
 def check_strategies(context: CheckContext) -> Iterator[Diagnostic]:
     """Merge strategies are ones of the language, and ``last_write_wins`` stays out of production."""
-    prod = context.document.mode == "prod"
-    meta = context.document.meta
+    prod, meta = context.in_production, context.application
     if meta is not None and prod and meta.context_merge_strategy == _ORDER_DEPENDENT:
         yield _order_dependent(meta.at("context_merge_strategy"), "the application")
     for place in context.graph.places:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from agentic_dsl import codes
 from agentic_dsl.ast import Block, Contract, Meta, Opaque, Resources, Subgraph
-from agentic_dsl.compiler.checks.context import CheckContext
+from agentic_dsl.compiler.checks.context import CheckContext, holds_one
 from agentic_dsl.compiler.checks.schemas import is_template
 from agentic_dsl.compiler.edges import Link
 from agentic_dsl.compiler.resolution import Place, TargetKind
@@ -24,13 +24,14 @@ ROOTS = tuple(dict.fromkeys(f"/{namespace.prefix[0]}" for namespace in NAMESPACE
 
 def check_namespaces(context: CheckContext) -> Iterator[Diagnostic]:
     """Every block stands in a namespace that its author may write in."""
+    unread = sorted(d.span.start for d in context.document.diagnostics if d.kind is codes.BAD_SIGNATURE)
     for block in context.document.blocks:
         if isinstance(block, Opaque):
             continue
         if not isinstance(block, Meta | Resources):
             yield from _check_path(context, block)
         if block.path.is_library:
-            yield from _check_library(context, block)
+            yield from _check_library(context, block, has_unread=holds_one(block.span, unread))
 
 
 def _check_path(context: CheckContext, block: Subgraph | Contract) -> Iterator[Diagnostic]:
@@ -55,28 +56,21 @@ def _check_path(context: CheckContext, block: Subgraph | Contract) -> Iterator[D
         )
 
 
-def _check_library(context: CheckContext, block: Block) -> Iterator[Diagnostic]:
-    if isinstance(block, Subgraph) and block.signature is None and not _unread(context, block):
+def _check_library(context: CheckContext, block: Block, *, has_unread: bool) -> Iterator[Diagnostic]:
+    """A library has a signature, unless it has one that the parser could not read; it stands in a file of its own."""
+    if isinstance(block, Subgraph) and block.signature is None and not has_unread:
         yield codes.SIGNATURE_REQUIRED.at(
             block.path_span,
             f'library "{block.path}" has no signature',
             help="add signature with its inputs and outputs",
         )
-    if context.document.meta is not None and isinstance(block, Subgraph | Contract):
+    if context.application is not None and isinstance(block, Subgraph | Contract):
         yield codes.NAMESPACE.at(
             block.path_span,
             f'an application defines the library "{block.path}" in its own document',
             help="move it to a library file, which has no /__meta__",
             severity=Severity.WARNING,
         )
-
-
-def _unread(context: CheckContext, block: Subgraph) -> bool:
-    """Whether the block has a signature that the parser could not read."""
-    return any(
-        d.kind is codes.BAD_SIGNATURE and block.span.start <= d.span.start < block.span.end
-        for d in context.document.diagnostics
-    )
 
 
 def check_names(context: CheckContext) -> Iterator[Diagnostic]:

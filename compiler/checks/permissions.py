@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from agentic_dsl import codes
 from agentic_dsl.ast import ResourceEntry, Resources
@@ -41,11 +41,12 @@ def used(node: AnyNode) -> tuple[str, str, str] | None:
 
 def check_permissions(context: CheckContext) -> Iterator[Diagnostic]:
     """A node asks for no more than its subgraph has, and uses no more than both grant."""
+    held = tuple(Held(block.permissions) for block in context.resolver.blocks)
     for place in context.graph.places:
-        node, held = place.node, place.subgraph.permissions
-        if node.permissions and held and not place.subgraph.single:
+        node, granted = place.node, held[place.block]
+        if node.permissions and granted and not place.subgraph.single:
             for position, asked in enumerate(node.permissions):
-                if not any(permission.covers(asked) for permission in held):
+                if not granted.cover(asked):
                     yield codes.PERMISSION_EXCEEDED.at(
                         span_of(asked, node.at("permissions", position)),
                         f'node "{node.id}" asks for {describe(asked)}, which "{place.subgraph.path}" does not have',
@@ -53,6 +54,23 @@ def check_permissions(context: CheckContext) -> Iterator[Diagnostic]:
                     )
         if (reached := used(node)) is not None and reached[1]:
             yield from _check_use(place, *reached)
+
+
+class Held:
+    """Permissions, grouped so that one is compared only with those that may cover it."""
+
+    def __init__(self, permissions: Iterable[Permission]) -> None:
+        self._groups: dict[tuple[str, str | None], list[Permission]] = {}
+        for permission in permissions:
+            self._groups.setdefault((permission.kind, permission.name), []).append(permission)
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    def cover(self, asked: Permission) -> bool:
+        """Whether whoever holds them holds ``asked`` too."""
+        names = (asked.name, None)
+        return any(held.covers(asked) for name in names for held in self._groups.get((asked.kind, name), ()))
 
 
 def _check_use(place: Place, kind: str, name: str, attribute: str) -> Iterator[Diagnostic]:
@@ -126,7 +144,7 @@ def _given_by_caller(context: CheckContext, kind: str, name: str) -> bool:
 
 
 def _check_undeclared_application(context: CheckContext) -> Iterator[Diagnostic]:
-    if context.document.meta is None or context.document.mode != "prod":
+    if context.application is None or not context.in_production:
         return
     for place in context.graph.places:
         if isinstance(place.node, ToolCall):
@@ -178,6 +196,8 @@ def _as_permission(entry: ResourceEntry, kind: str, asked: Permission) -> bool:
             return asked.name is None or not isinstance(capabilities, list | tuple) or asked.name in capabilities
         case "generate_subgraph":
             depth, wanted = entry.options.get("max_depth"), asked.options.get("max_depth")
-            return not (isinstance(depth, int) and isinstance(wanted, int) and wanted > depth >= 0)
+            if not isinstance(depth, int) or not isinstance(wanted, int) or depth < 0:
+                return True
+            return 0 <= wanted <= depth  # -1 asks for any depth
         case _:
             return True

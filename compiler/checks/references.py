@@ -10,7 +10,10 @@ from agentic_dsl.compiler.edges import BRANCHES, NEXT, SOURCES, WAIT_FOR, Link
 from agentic_dsl.compiler.resolution import TargetKind
 from agentic_dsl.diagnostics import Diagnostic, Severity
 from agentic_dsl.node_table import Fork
-from agentic_dsl.paths import ReferenceKind
+from agentic_dsl.paths import ReferenceKind, Version
+
+_SHOWN_VERSIONS = 8
+"""Versions of a library that a message names."""
 
 _ENDS = (TargetKind.SYSTEM,)
 _GOES_ON = (TargetKind.NODE, TargetKind.OUTSIDE)
@@ -28,7 +31,7 @@ def check_references(context: CheckContext) -> Iterator[Diagnostic]:
                 yield _no_version(context, link)
             case TargetKind.TEMPLATE:
                 yield _template(context, link)
-            case TargetKind.ALL if link.field != SOURCES or len(_siblings(context, link)) > 1:
+            case TargetKind.ALL if link.field != SOURCES or not _stands_alone(context, link):
                 yield codes.BAD_REFERENCE.at(
                     context.span_of(link),
                     f'node "{_id(context, link)}" names "@all", which stands only for all sources of a join',
@@ -48,8 +51,9 @@ def _id(context: CheckContext, link: Link) -> str:
     return context.graph.places[link.source].node.id
 
 
-def _siblings(context: CheckContext, link: Link) -> list[Link]:
-    return [other for other in context.graph.links_of[link.source] if other.field == link.field]
+def _stands_alone(context: CheckContext, link: Link) -> bool:
+    """Whether a reference is the only one of its field."""
+    return all(other is link or other.field != link.field for other in context.graph.links_of[link.source])
 
 
 def _missing(context: CheckContext, link: Link) -> Iterator[Diagnostic]:
@@ -76,16 +80,16 @@ def _may_be_unread(context: CheckContext, link: Link) -> bool:
         return context.graph.places[link.source].block in context.incomplete
     path = link.reference.path
     return path is not None and any(
-        path.under(*context.resolver.blocks[number].path.segments) for number in context.incomplete
+        path.segments[:length] in context.incomplete_paths for length in range(1, len(path.segments) + 1)
     )
 
 
 def _no_version(context: CheckContext, link: Link) -> Diagnostic:
     reference = link.reference
-    block = context.resolver.blocks[context.graph.places[link.source].block]
+    number = context.graph.places[link.source].block
     assert reference.path is not None  # only paths have versions; narrows the type
-    there = ", ".join(map(str, context.resolver.versions(reference.path)))
-    required = next((r.range for r in block.requires if r.path == reference.path), None)
+    there = _listed(context.resolver.versions(reference.path))
+    required = context.resolver.required(reference.path, number)
     wanted = f"version {reference.version}" if reference.version else f"a version in {required}"
     if reference.version and required:
         wanted += f" within the required {required}"
@@ -96,8 +100,14 @@ def _no_version(context: CheckContext, link: Link) -> Diagnostic:
     )
 
 
+def _listed(versions: tuple[Version, ...]) -> str:
+    """Versions in words, the last of many."""
+    shown = ", ".join(map(str, versions[-_SHOWN_VERSIONS:]))
+    return shown if len(versions) <= _SHOWN_VERSIONS else f"{shown} and {len(versions) - _SHOWN_VERSIONS} older ones"
+
+
 def _template(context: CheckContext, link: Link) -> Diagnostic:
-    is_error = context.strict and context.document.mode == "prod"
+    is_error = context.strict and context.in_production
     return codes.TEMPLATE_REFERENCE.at(
         context.span_of(link),
         f'where node "{_id(context, link)}" goes in {link.field} is only known at run time',
@@ -210,7 +220,7 @@ def check_requirements(context: CheckContext) -> Iterator[Diagnostic]:
             wanted = f'"{requirement.path}"' + (f" {requirement.range}" if requirement.range else "")
             span = requirement.span if requirement.span.end else block.at("requires", position)
             if there:
-                found = ", ".join(map(str, there))
+                found = _listed(there)
                 yield codes.UNRESOLVED_REQUIRE.at(
                     span,
                     f'"{block.path}" requires {wanted}, which exists in {found} only',

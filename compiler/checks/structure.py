@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agentic_dsl import codes
-from agentic_dsl.ast import BlockBase, Contract, Subgraph
+from agentic_dsl.ast import BlockBase, Contract, Meta, Resources, Subgraph
 from agentic_dsl.compiler.checks.context import CheckContext
 from agentic_dsl.compiler.library import DEFAULT_VERSION
 from agentic_dsl.compiler.resolution import TargetKind
@@ -38,7 +38,9 @@ def check_paths(context: CheckContext) -> Iterator[Diagnostic]:
             message = f'two blocks have the path "{path}"'
             if path.is_library:
                 message += f" and the major version {major}"
-            yield codes.DUPLICATE_PATH.at(block.path_span, message, help="give one of them another path")
+            reserved = isinstance(block, Meta | Resources)
+            help_ = "make one block of the two" if reserved else "give one of them another path"
+            yield codes.DUPLICATE_PATH.at(block.path_span, message, help=help_)
             continue
         seen.add((path, major))
         for entry in context.entries.get(path, ()) if path.is_library else ():
@@ -104,7 +106,7 @@ def _check_entry(context: CheckContext, number: int, block: Subgraph) -> Iterato
 
 def check_entry_point(context: CheckContext) -> Iterator[Diagnostic]:
     """An application names where it begins."""
-    meta = context.document.meta
+    meta = context.application
     if meta is None:
         return
     reference = meta.entry_point

@@ -1,58 +1,60 @@
-"""Which rules of the language hold in text of a parametric grammar, as data for a report."""
+"""The rules of ``language.md`` §5 that no constraint names, and what holds each of them, as data for the report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
-
-class Held(Enum):
-    """What enforces a rule of the language in text of this grammar."""
-
-    GRAMMAR = "grammar"
-    """No text of the grammar breaks it."""
-    ABSENT = "absent"
-    """What it is about is not generated at all."""
-    CHECKED = "checked"
-    """Text may break it; check the answer."""
+from agentic_dsl.compiler.grammar.enforcement import Level, ReportEntry
 
 
 @dataclass(frozen=True, slots=True)
 class HeldRule:
-    """How one point of ``language.md`` §5 is enforced.
+    """How one rule is enforced.
 
     Attributes:
-        point: its number.
-        rule: the part of it that is meant.
-        held: what enforces it.
-        detail: by which means, for a report.
+        point: its number in ``language.md`` §5; 0 is what that section takes for granted.
+        name: its entry in the report, after ``language.``.
+        rule: the rule in words.
+        plain: what holds it where the grammar has no parameters.
+        parametric: what holds it in text of a grammar with parameters.
+        means: by which means such a grammar holds it, or why it does not; empty where it is as in every grammar.
     """
 
     point: int
+    name: str
     rule: str
-    held: Held
-    detail: str
+    plain: Level
+    parametric: Level
+    means: str = ""
 
+    def entry(self, *, parametric: bool) -> ReportEntry:
+        """The entry of the report."""
+        if not parametric:
+            return ReportEntry(f"language.{self.name}", self.plain, self.rule)
+        detail = f"{self.rule}: {self.means}" if self.means else self.rule
+        return ReportEntry(f"language.{self.name}", self.parametric, detail)
+
+
+_G, _O, _C = Level.GRAMMAR, Level.OVERLAY, Level.CHECKED
+_NO_JOINS = "joins are never generated, as their guards do not fit the bits"
 
 HELD: tuple[HeldRule, ...] = (
-    HeldRule(1, "ids are unique", Held.GRAMMAR, "a node takes a marked id, which is then declared for good"),
-    HeldRule(2, "every reference resolves", Held.GRAMMAR, "the footer needs every mark to be gone"),
-    HeldRule(2, "targets outside are among those allowed", Held.GRAMMAR, "they are literals"),
-    HeldRule(3, "the graph is acyclic", Held.GRAMMAR, "references name ids that are not declared yet"),
-    HeldRule(4, "every node is reachable", Held.GRAMMAR, "only marked ids are declared after the first"),
-    HeldRule(4, "every path ends", Held.GRAMMAR, "every node but an end has a list that is not empty"),
-    HeldRule(4, "start is the entry", Held.GRAMMAR, "only the first node may be one"),
-    HeldRule(4, "branches are two or more, distinct nodes", Held.GRAMMAR, "lists of references rise"),
-    HeldRule(5, "the join rule", Held.ABSENT, "join nodes are not generated: guards do not fit the bits"),
-    HeldRule(6, "the number of nodes", Held.GRAMMAR, "there are as many ids as nodes; min_nodes counts bits"),
-    HeldRule(6, "max_subgraph_depth 0", Held.GRAMMAR, "generate_subgraph is left out"),
-    HeldRule(6, "no circle through generate_subgraph", Held.CHECKED, "its namespace_prefix is free text"),
-    HeldRule(7, "node types, layers, tools and permissions", Held.GRAMMAR, "as in the plain grammar"),
-    HeldRule(8, "templates parse", Held.GRAMMAR, "as in the plain grammar"),
-    HeldRule(8, "names read are available", Held.CHECKED, "no bits are left for context names"),
-    HeldRule(8, "inputs of library calls", Held.ABSENT, "library calls are not generated"),
-    HeldRule(8, "context keys are written once, words are short", Held.CHECKED, "as in the plain grammar"),
-    HeldRule(9, "required outputs", Held.ABSENT, "constraints that require any are refused"),
-    HeldRule(10, "merge conflicts", Held.ABSENT, "join nodes are not generated"),
+    HeldRule(0, "layout", "the canonical layout with all required fields", _G, _G),
+    HeldRule(1, "ids", "ids are unique", _O, _G, "a node takes a marked id, which is then declared for good"),
+    HeldRule(2, "references", "every reference leads somewhere", _O, _G, "the footer needs every mark to be gone"),
+    HeldRule(3, "acyclic", "there are no circles", _O, _G, "references name ids that are not declared yet"),
+    HeldRule(4, "reachable", "every node is reached", _O, _G, "only marked ids are declared after the first"),
+    HeldRule(4, "paths", "every node but an end leads on", _G, _G),
+    HeldRule(4, "start", "only the first node is a start", _G, _G),
+    HeldRule(4, "branches", "a fork has two branches or more", _G, _G),
+    HeldRule(4, "lists", "no list names a target twice", _O, _G, "the ids of a list rise"),
+    HeldRule(4, "order", "a list is library calls, then one end or nodes", _G, _G),
+    HeldRule(5, "joins", "a join waits for exactly the nodes that lead to it, under one condition", _O, _G, _NO_JOINS),
+    HeldRule(6, "generation", "what is generated never replaces this block", _O, _C, "a path is free text"),
+    HeldRule(7, "permissions", "what a block asks for by name limits its nodes", _O, _C, "no bits are left for names"),
+    HeldRule(8, "templates", "templates can be read", _G, _G),
+    HeldRule(8, "keys", "no key is written twice in one place", _O, _C, "no bits are left for keys"),
+    HeldRule(8, "words", "ids and keys are no words that YAML reads as values", _O, _C, "keys are free words"),
+    HeldRule(10, "merges", "values that meet in a join can be merged", _O, _G, _NO_JOINS),
 )
-"""What holds by the grammar alone. The token budget and ``max_text_chars`` are for the check as well."""
+"""Every rule without a constraint of its own. Points 6 to 9 have more entries, under the constraints they belong to."""

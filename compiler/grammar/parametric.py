@@ -13,7 +13,7 @@ Everything after the choice must know of the mark, so rules hand the number on t
 rising order, which makes them distinct without further bits.
 
 There are no dead ends: a marked node can always be a writer or ``assert`` that goes to ``/__system__/end_soft``, or an
-``end``. `HELD` says which rules of the language hold by the grammar and which do not.
+``end``. `held_rules` says which rules of the language hold by the grammar and which do not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agentic_dsl.compiler.grammar.emit_llguidance import ROOT, LarkText, lark_string
-from agentic_dsl.compiler.grammar.held_rules import HELD, HeldRule
 from agentic_dsl.compiler.grammar.ir import Expr, Grammar, Ref, Repeat, Seq, alt, references, seq
 from agentic_dsl.compiler.grammar.layout import FOOTER
 from agentic_dsl.compiler.grammar.lower import lower
@@ -49,28 +48,26 @@ class ParametricGrammar:
     Attributes:
         text: Lark for llguidance.
         ids: the node ids that it uses; as many as there may be nodes.
-        held: what it enforces.
+        types: the node types that it uses.
     """
 
     text: str
     ids: tuple[str, ...]
-    held: tuple[HeldRule, ...] = HELD
+    types: tuple[str, ...]
 
 
 def emit_parametric(constraints: Constraints) -> ParametricGrammar:
     """The parametric grammar of plain constraints.
-
-    ``max_nodes`` beyond 32 is narrowed to 32.
 
     Raises:
         ConstraintError: the constraints ask for what this form cannot enforce, or admit no document in it.
     """
     types = _types(constraints)
     _require_plain(constraints, types)
-    count = min(constraints.max_nodes, MOST_IDS)
+    count = constraints.max_nodes
     if not _can_close(set(types) - {Start.TYPE}):
         count = 1  # nothing but the first node could be written
-    return ParametricGrammar(_Emitter(constraints, types, count).text(), _ids(count))
+    return ParametricGrammar(_Emitter(constraints, types, count).text(), _ids(count), types)
 
 
 def _ids(count: int) -> tuple[str, ...]:
@@ -82,12 +79,16 @@ def _types(constraints: Constraints) -> tuple[str, ...]:
 
 
 def _require_plain(constraints: Constraints, types: tuple[str, ...]) -> None:
+    if constraints.max_nodes > MOST_IDS:
+        raise ConstraintError(
+            f"max_nodes is {constraints.max_nodes:,}, and a grammar with parameters has no more than {MOST_IDS} ids",
+            help=f"set max_nodes to {MOST_IDS} or less, or compile for another dialect",
+        )
     asked = {
         "several subgraphs": constraints.max_subgraphs > 1,
         "library calls": bool(constraints.libraries),
         "required outputs": bool(constraints.context and constraints.context.required_outputs),
         "a signature": constraints.signature is not None or constraints.block_path.is_library,
-        f"more than {MOST_IDS} nodes": constraints.min_nodes > MOST_IDS,
         "targets below its own path": any(t.startswith(f"{constraints.path}/") for t in constraints.targets),
     }
     if reasons := [what for what, wanted in asked.items() if wanted]:
@@ -224,7 +225,7 @@ class _Emitter:
                     kind = "items" if field.path == ("next",) else "branches"
                     yield lark_string(f'{key}["{self._constraints.path}/') + f" {kind}_2::_{more}"
             case _:
-                raise NotImplementedError(f"no reference is of the kind {field.kind.value}: {field.name}")
+                raise _beyond(f'"{field.name}" holds references of the kind {field.kind.value}')
         if may_miss:
             yield f"{after}_"
 
@@ -277,6 +278,14 @@ class _Emitter:
         return f"not(is_ones([{_DECLARED + number}:{_DECLARED + self._count}]))"
 
 
+def _beyond(what: str) -> ConstraintError:
+    """The node table has a field that this form cannot mark; no constraint of today leads here."""
+    return ConstraintError(
+        f"a grammar with parameters cannot follow every reference: {what}",
+        help="leave that node type out, or compile for another dialect",
+    )
+
+
 def _body(name: str) -> str:
     return f"body_{name}"
 
@@ -285,7 +294,7 @@ def _split(spec: NodeSpec, expr: Expr) -> tuple[Expr, _Tail]:
     """A node's lines below its type: those before the references, and the references.
 
     Raises:
-        NotImplementedError: a reference stands before other lines, where nothing could be handed on.
+        ConstraintError: a reference stands before other lines, where nothing could be handed on.
     """
     fields = {
         f"{'_'.join(field.path)}_field": field
@@ -305,7 +314,7 @@ def _split(spec: NodeSpec, expr: Expr) -> tuple[Expr, _Tail]:
         parts.pop()
     body = seq(*parts)
     if any(name in fields for name in references(body)):
-        raise NotImplementedError(f"a reference of {spec.type} stands before other lines")
+        raise _beyond(f"a reference of {spec.type} stands before other lines")
     return body, _Tail(tuple(reversed(tail)))
 
 

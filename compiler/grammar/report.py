@@ -4,72 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
 
+from agentic_dsl.compiler.grammar.enforcement import Level, ReportEntry, without_overlay
+from agentic_dsl.compiler.grammar.held_rules import HELD
 from agentic_dsl.compiler.grammar.request import Request
 from agentic_dsl.constraints import Constraints
-from agentic_dsl.node_table import GENERATED_TYPES
+from agentic_dsl.node_table import GENERATED_TYPES, GenerateSubgraph
 from agentic_dsl.paths import GENERATED_END
 
-
-class Level(Enum):
-    """What enforces a constraint."""
-
-    GRAMMAR = "grammar"
-    """The grammar: on any engine that takes it."""
-    OVERLAY = "overlay"
-    """Our matcher, on top of the grammar."""
-    CHECKED = "checked"
-    """The check of the finished text."""
-    UNSUPPORTED = "unsupported"
-    """Nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportEntry:
-    """How one constraint, or a named part of it, is enforced.
-
-    Attributes:
-        constraint: the field of `Constraints`, its part after a dot; ``language.…`` for rules that every answer has.
-        level: what enforces it.
-        detail: one sentence for people.
-    """
-
-    constraint: str
-    level: Level
-    detail: str
+__all__ = ["Level", "ReportEntry", "build_report", "without_overlay"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Lowered:
-    """What the report is about: a request, and whether the grammar counts its nodes."""
+    """What the report is about: a request, and the sort of grammar that it became."""
 
     request: Request
     counted: bool
+    types: tuple[str, ...]
 
     @property
     def constraints(self) -> Constraints:
         return self.request.constraints
 
 
-def build_report(request: Request, *, counted: bool) -> tuple[ReportEntry, ...]:
+def build_report(
+    request: Request,
+    *,
+    counted: bool,
+    matched: bool = True,
+    parametric: bool = False,
+    types: tuple[str, ...] | None = None,
+) -> tuple[ReportEntry, ...]:
     """One entry or more for each field of `Constraints`, in their order, then the rules of the language.
 
     Args:
         request: what was compiled.
         counted: whether the number of nodes stands in the grammar.
+        matched: whether our matcher reads along where the grammar is used; else the check does its work.
+        parametric: whether the grammar is one with parameters.
+        types: the node types of the grammar, None where they are all those of the request.
     """
-    lowered = _Lowered(request, counted)
+    lowered = _Lowered(request, counted, request.types if types is None else types)
     entries = [entry for name in Constraints.model_fields for entry in _FIELDS[name](lowered)]
-    return (*entries, *_LANGUAGE)
+    entries += [rule.entry(parametric=parametric) for rule in HELD]
+    return tuple(entries) if matched else without_overlay(entries)
 
 
 def _grammar(constraint: str, detail: str) -> ReportEntry:
     return ReportEntry(constraint, Level.GRAMMAR, detail)
 
 
-def _checked(constraint: str, detail: str) -> ReportEntry:
-    return ReportEntry(constraint, Level.CHECKED, detail)
+def _overlay(constraint: str, detail: str, checked: str | None = None) -> ReportEntry:
+    """What our matcher enforces; ``checked`` says what is true where it does not read along."""
+    return ReportEntry(constraint, Level.OVERLAY, detail, checked)
 
 
 def _path(lowered: _Lowered) -> Iterator[ReportEntry]:
@@ -83,18 +71,19 @@ def _signature(lowered: _Lowered) -> Iterator[ReportEntry]:
         return
     written = "the model writes one, as every block under /lib needs it" if text is None else f"printed as {text}"
     yield _grammar("signature", written)
-    yield _checked("signature.outputs", "every required output is there at every end")
+    yield _overlay("signature.outputs", "every required output is there at every end")
+    if text is None:
+        yield _overlay("signature.names", "no input and no output is named twice")
 
 
 def _max_nodes(lowered: _Lowered) -> Iterator[ReportEntry]:
     most = lowered.constraints.max_nodes
     if lowered.constraints.max_subgraphs > 1:
-        limit = f"at most {most} nodes in each block by the grammar, " if lowered.counted else ""
-        yield _checked("max_nodes", f"{limit}at most {most} in all blocks together")
+        yield _overlay("max_nodes", f"at most {most} nodes in all blocks together")
     elif lowered.counted:
         yield _grammar("max_nodes", f"at most {most} nodes")
     else:
-        yield _checked("max_nodes", f"at most {most} nodes; the grammar does not count them")
+        yield _overlay("max_nodes", f"at most {most} nodes; the grammar does not count them")
 
 
 def _min_nodes(lowered: _Lowered) -> Iterator[ReportEntry]:
@@ -102,7 +91,7 @@ def _min_nodes(lowered: _Lowered) -> Iterator[ReportEntry]:
     if least == 1 or (lowered.counted and lowered.constraints.max_subgraphs == 1):
         yield _grammar("min_nodes", f"at least {least} node{'s' if least > 1 else ''}")
     else:
-        yield _checked("min_nodes", f"at least {least} nodes")
+        yield _overlay("min_nodes", f"at least {least} nodes")
 
 
 def _max_subgraphs(lowered: _Lowered) -> Iterator[ReportEntry]:
@@ -111,21 +100,23 @@ def _max_subgraphs(lowered: _Lowered) -> Iterator[ReportEntry]:
         yield _grammar("max_subgraphs", "exactly one block")
     else:
         yield _grammar("max_subgraphs", f"at most {most} blocks, further ones at {lowered.constraints.path}/<word>")
-        yield _checked("max_subgraphs.paths", "the paths of the blocks differ")
+        yield _overlay("max_subgraphs.paths", "the paths of the blocks differ")
 
 
 def _allowed_node_types(lowered: _Lowered) -> Iterator[ReportEntry]:
-    yield _grammar("allowed_node_types", f"one of: {', '.join(lowered.request.types)}")
+    yield _grammar("allowed_node_types", f"one of: {', '.join(lowered.types)}")
     asked = lowered.constraints.allowed_node_types or GENERATED_TYPES
     if out := [name for name in asked if name not in lowered.request.types]:
         yield _grammar("allowed_node_types.excluded", f"ruled out by layer, tools or depth: {', '.join(out)}")
+    if out := [name for name in lowered.request.types if name not in lowered.types]:
+        yield _grammar("allowed_node_types.left_out", f"never generated in this dialect: {', '.join(out)}")
 
 
 def _tools(lowered: _Lowered) -> Iterator[ReportEntry]:
     tools = lowered.request.tools
     if tools is None:
         yield _grammar("tools", "any tool name, any arguments")
-        yield _checked("tools.arguments", "no argument is given twice")
+        yield _overlay("tools.arguments", "no argument is given twice")
         return
     if not tools:
         yield _grammar("tools", "no tool calls")
@@ -134,13 +125,19 @@ def _tools(lowered: _Lowered) -> Iterator[ReportEntry]:
     yield _grammar("tools", f"{number}: argument names, required ones, types, enums")
     for name, known in tools.items():
         if known.checked:
-            yield _checked(f"tools.{name}", f"not in the grammar: {', '.join(known.checked)}")
+            left = f"not in the grammar: {', '.join(known.checked)}"
+            yield ReportEntry(f"tools.{name}", Level.CHECKED, left)
         for parameter in known.parameters:
             if parameter.checked:
-                yield _checked(f"tools.{name}.{parameter.name}", f"not in the grammar: {', '.join(parameter.checked)}")
+                left = ", ".join(parameter.checked)
+                yield _overlay(
+                    f"tools.{name}.{parameter.name}",
+                    f"{left}: a value is one that the schema lists, or a template",
+                    f"not in the grammar: {left}",
+                )
         for left_out in known.left_out:
             yield _grammar(f"tools.{name}.{left_out}", "never given: its schema allows no value")
-    yield _checked("tools.returns", "output keys are fields that the result has, where its schema says so")
+    yield _overlay("tools.returns", "output keys are fields that the result has, where its schema says so")
 
 
 def _libraries(lowered: _Lowered) -> Iterator[ReportEntry]:
@@ -149,7 +146,7 @@ def _libraries(lowered: _Lowered) -> Iterator[ReportEntry]:
         yield _grammar("libraries", "no library calls")
         return
     yield _grammar("libraries", f"calls of {', '.join(call.reference for call in calls)}, inputs by name and in order")
-    yield _checked("libraries.inputs", "required inputs are given or in the context; values have their types")
+    yield _overlay("libraries.inputs", "required inputs are given or in the context; values have their types")
 
 
 def _targets(lowered: _Lowered) -> Iterator[ReportEntry]:
@@ -158,10 +155,16 @@ def _targets(lowered: _Lowered) -> Iterator[ReportEntry]:
 
 
 def _context(lowered: _Lowered) -> Iterator[ReportEntry]:
-    if lowered.constraints.context is None:
-        yield _checked("context", "unknown: a name that nobody writes is a warning, or an error beside a signature")
-    else:
-        yield _checked("context", "templates read what is there; required outputs are there at every end")
+    context = lowered.constraints.context
+    unknown = context is None and lowered.request.signature is None
+    yield _overlay(
+        "context",
+        "templates read only what is there by then",
+        "unknown: a template that reads what nobody writes is a warning" if unknown else None,
+    )
+    if context is not None and context.required_outputs:
+        named = ", ".join(context.required_outputs)
+        yield _overlay("context.required_outputs", f"there at every end: {named}")
 
 
 def _permissions(lowered: _Lowered) -> Iterator[ReportEntry]:
@@ -172,26 +175,28 @@ def _permissions(lowered: _Lowered) -> Iterator[ReportEntry]:
 
 
 def _max_subgraph_depth(lowered: _Lowered) -> Iterator[ReportEntry]:
-    depth = lowered.constraints.max_subgraph_depth
-    if depth == 0:
-        yield _grammar("max_subgraph_depth", "no generate_subgraph")
-    else:
-        yield _checked("max_subgraph_depth", f"nesting up to {depth} is counted when the subgraph runs")
+    depth, name = lowered.constraints.max_subgraph_depth, GenerateSubgraph.TYPE
+    allowed = f"{name} may stand; nesting up to {depth} is counted when the subgraph runs"
+    yield _grammar("max_subgraph_depth", allowed if name in lowered.types else f"no {name}")
 
 
 def _max_output_tokens(lowered: _Lowered) -> Iterator[ReportEntry]:
     limit = lowered.constraints.max_output_tokens
     where = "the model's limit" if limit is None else f"{limit:,} tokens"
-    yield _checked("max_output_tokens", f"the engine stops at {where}; a text that was cut is found out")
+    yield _overlay(
+        "max_output_tokens",
+        f"complete within {where}, end token included",
+        f"the engine stops at {where}; a text that was cut is found out",
+    )
 
 
 def _max_text_chars(lowered: _Lowered) -> Iterator[ReportEntry]:
-    yield _checked("max_text_chars", f"a text has at most {lowered.constraints.max_text_chars:,} characters")
+    yield _overlay("max_text_chars", f"a text has at most {lowered.constraints.max_text_chars:,} characters")
 
 
 def _max_identifier_chars(lowered: _Lowered) -> Iterator[ReportEntry]:
     limit = lowered.constraints.max_identifier_chars
-    yield _checked("max_identifier_chars", f"an id or key has at most {limit:,} characters")
+    yield _overlay("max_identifier_chars", f"an id or key has at most {limit:,} characters")
 
 
 _FIELDS: Mapping[str, Callable[[_Lowered], Iterator[ReportEntry]]] = {
@@ -212,11 +217,3 @@ _FIELDS: Mapping[str, Callable[[_Lowered], Iterator[ReportEntry]]] = {
     "max_identifier_chars": _max_identifier_chars,
 }
 """Field of `Constraints` → its entries; a field without a function fails at the first compilation."""
-
-_LANGUAGE = (
-    _grammar("language.layout", "the canonical layout, required fields, templates that can be read"),
-    _checked("language.graph", "ids are unique, references resolve, there are no circles, every node is reached"),
-    _checked("language.joins", "a join waits for exactly the nodes that lead to it"),
-    _checked("language.keys", "no key of assign or output_mapping, and no output key, is written twice"),
-)
-"""What every answer must be, whatever the constraints."""

@@ -14,6 +14,7 @@ from agentic_dsl.compiler.parse.comments import CommentTable, attach
 from agentic_dsl.compiler.parse.nodes import ReadingTable, read_cell, read_node
 from agentic_dsl.compiler.parse.reading import Reading, is_null, read_data
 from agentic_dsl.compiler.parse.spellings import DEV_COMMENT, Fields, keep_remark
+from agentic_dsl.compiler.parse.text_limits import TextBudget
 from agentic_dsl.compiler.parse.values import report_unknown_key
 from agentic_dsl.compiler.parse.wording import kind_of
 from agentic_dsl.compiler.parse.yaml_limits import YamlBudget
@@ -38,6 +39,7 @@ class DocumentReading:
     source: Source
     diagnostics: list[Diagnostic] = field(default_factory=list)
     yaml: YamlBudget = field(default_factory=YamlBudget)
+    texts: TextBudget = field(default_factory=TextBudget)
     nodes_left: int = MAX_NODES
 
 
@@ -101,7 +103,7 @@ def _read_keys(
     document: DocumentReading, body: Body, table: ReadingTable, pairs: tuple[tuple[YamlScalar, YamlNode], ...]
 ) -> _Keys:
     """Reads the keys of a block; ``nodes`` is left to the caller."""
-    reading = Reading(document.source, document.diagnostics, [], f"block {body.path}")
+    reading = Reading(document.source, document.diagnostics, [], f"block {body.path}", document.texts)
     read = _Keys(reading, {}, {}, {})
     for key, value in pairs:
         name = key.text
@@ -186,7 +188,7 @@ def _read_single(document: DocumentReading, body: Body) -> Block:
         return Opaque(body=body.text, **body.base)
     read = _read_keys(document, body, SINGLE, of_block)
     _settle_version(read, body)
-    reading = Reading(document.source, document.diagnostics, read.reading.remarks, f"node {body.path}")
+    reading = Reading(document.source, document.diagnostics, read.reading.remarks, f"node {body.path}", document.texts)
     root = YamlMapping(of_node, body.root.start, body.root.end)
     node = read_node(reading, root, lambda: body.path.name, fixed_id=body.path.name)
     return Subgraph(nodes=(node,), single=True, **read.fields, **_finish(read, body, (node,)))
@@ -230,7 +232,8 @@ def _read_nodes(document: DocumentReading, read: _Keys, items: tuple[YamlNode, .
             message = f"node {index + 1} of {read.reading.subject} is {kind_of(item)}; a mapping is wanted"
             read.reading.report(codes.WRONG_TYPE, item.span, message, 'begin it with "- id: …" and "type: …"')
             continue
-        reading = Reading(document.source, document.diagnostics, read.reading.remarks, f"node {index + 1}")
+        subject = f"node {index + 1}"
+        reading = Reading(document.source, document.diagnostics, read.reading.remarks, subject, document.texts)
         nodes.append(read_node(reading, item, partial(placeholder, index)))
     return nodes
 

@@ -20,6 +20,9 @@ from agentic_dsl.signature import ANY, TYPE_ALIASES, TYPE_NAMES, Data, FieldType
 from agentic_dsl.span import Span, SpanPath
 
 _SIGNATURE_KEYS = ("inputs", "outputs", "version", "stability")
+_PLAIN_TYPES = frozenset({*TYPE_NAMES, *TYPE_ALIASES})
+"""Types that are read by looking them up."""
+
 _PARAMETER_KEYS = ("name", "type", "required", "description", "default", "enum", "schema")
 
 
@@ -32,6 +35,8 @@ def read_signature(reading: Reading, spec: FieldSpec, node: YamlNode, path: Span
         return _signature_of_mapping(reading, node, path)
     if not isinstance(node, YamlScalar) or not isinstance(node.value, str):
         reading.wrong_type(spec, node, "a signature", 'write it as "(x: string) -> {y: string}"')
+        return ABSENT
+    if not reading.admits(node):
         return ABSENT
     signature, problems = signature_of(node.value)
     for problem in problems:
@@ -156,6 +161,8 @@ def _enum(reading: Reading, fields: dict[str, YamlNode], path: SpanPath) -> tupl
 
 def _type(reading: Reading, node: YamlNode) -> FieldType:
     if isinstance(node, YamlScalar):
+        if node.text not in _PLAIN_TYPES and not reading.admits(node):
+            return ANY
         field_type = ANY if node.value is None else parse_type(node.text)
         if field_type is not None:
             return field_type
@@ -207,6 +214,8 @@ def read_archive(reading: Reading, spec: FieldSpec, node: YamlNode, path: SpanPa
     reading.values[path] = Span(node.start, node.end)
     if not isinstance(node, YamlScalar) or not isinstance(node.value, str):
         reading.wrong_type(spec, node, "text", 'write archive_to("/main/archive/x")')
+        return ABSENT
+    if not reading.admits(node):
         return ABSENT
     archive = parse_archive(node.value)
     if isinstance(archive, Problem):

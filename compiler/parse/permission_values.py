@@ -10,6 +10,7 @@ from agentic_dsl.compiler.parse.permission import parse_permission, permission_o
 from agentic_dsl.compiler.parse.problem import Problem
 from agentic_dsl.compiler.parse.reading import Absent, Reading, items_of, read_data
 from agentic_dsl.compiler.parse.reference import parse_requirement
+from agentic_dsl.compiler.parse.text_limits import MAX_PERMISSIONS
 from agentic_dsl.compiler.parse.values import report_unknown_key
 from agentic_dsl.compiler.parse.wording import kind_of
 from agentic_dsl.compiler.parse.yaml_tree import YamlMapping, YamlNode, YamlScalar
@@ -24,7 +25,11 @@ def read_permissions(
     """A list of permissions in either form; one may stand without the list."""
     reading.values[path] = Span(node.start, node.end)
     permissions = []
-    for index, item in enumerate(items_of(node)):
+    items = items_of(node)
+    if len(items) > MAX_PERMISSIONS:
+        message = f"{reading.subject} lists {len(items):,} permissions; the limit is {MAX_PERMISSIONS:,}"
+        reading.report(codes.TEXT_LIMIT, items[MAX_PERMISSIONS].span, message, "ask for less, or split the block")
+    for index, item in enumerate(items[:MAX_PERMISSIONS]):
         reading.values[(*path, index)] = Span(item.start, item.end)
         if isinstance(item, YamlMapping):
             permission = _permission_of_mapping(reading, item, (*path, index))
@@ -40,6 +45,8 @@ def read_permissions(
 
 
 def _permission_of_text(reading: Reading, node: YamlScalar) -> Permission | None:
+    if not reading.admits(node):
+        return None
     permission = parse_permission(node.text)
     if isinstance(permission, Problem):
         reading.problem(codes.BAD_PERMISSION, node, permission)
@@ -80,6 +87,8 @@ def read_requirements(
                 else:
                     report_unknown_key(reading, key, f"a requirement of {reading.subject}", ("lib",))
         if isinstance(value, YamlScalar):
+            if not reading.admits(value):
+                break
             found = parse_requirement(value.text)
             if isinstance(found, Problem):
                 reading.problem(codes.BAD_PATH, value, found)

@@ -10,6 +10,7 @@ from typing import Final
 from agentic_dsl import codes
 from agentic_dsl.compiler.parse.problem import Problem
 from agentic_dsl.compiler.parse.scalar_span import span_in_scalar
+from agentic_dsl.compiler.parse.text_limits import MAX_LENGTH, SHORTEST, TextBudget
 from agentic_dsl.compiler.parse.wording import kind_of
 from agentic_dsl.compiler.parse.yaml_tree import YamlComment, YamlNode, YamlScalar, YamlSequence
 from agentic_dsl.diagnostics import Code, Diagnostic
@@ -42,12 +43,21 @@ class Reading:
         values: spans of values by canonical path.
         keys: spans of keys by canonical path.
         remarks: comments that were written as values; those of the whole block, readers append.
+        texts: what is left of the limit on texts of the small languages; the whole document's, readers spend it.
     """
 
-    __slots__ = ("diagnostics", "keys", "remarks", "source", "subject", "values")
+    __slots__ = ("diagnostics", "keys", "remarks", "source", "subject", "texts", "values")
 
-    def __init__(self, source: Source, diagnostics: list[Diagnostic], remarks: list[YamlComment], subject: str) -> None:
+    def __init__(
+        self,
+        source: Source,
+        diagnostics: list[Diagnostic],
+        remarks: list[YamlComment],
+        subject: str,
+        texts: TextBudget | None = None,
+    ) -> None:
         self.source = source
+        self.texts = texts if texts is not None else TextBudget()
         self.diagnostics = diagnostics
         self.remarks = remarks
         self.subject = subject
@@ -66,6 +76,21 @@ class Reading:
     def problem(self, code: Code, scalar: YamlScalar, problem: Problem) -> None:
         """Reports what a reader of small texts found in a scalar, at its exact place."""
         self.report(code, self.within(scalar, problem.span), problem.message, problem.help)
+
+    def admits(self, scalar: YamlScalar) -> bool:
+        """Whether a text of a small language is still read; it is counted. Says once where the limit is passed."""
+        budget = self.texts
+        budget.left -= max(len(scalar.text), SHORTEST)
+        if budget.left >= 0:
+            return True
+        if not budget.reported:
+            budget.reported = True
+            message = (
+                "the signatures, permissions and library references of the document have more than "
+                f"{MAX_LENGTH:,} characters; what follows is not read"
+            )
+            self.report(codes.TEXT_LIMIT, scalar.span, message, "split the document")
+        return False
 
     def within(self, scalar: YamlScalar, inner: Span) -> Span:
         """Where a part of a scalar's text stands in the document."""

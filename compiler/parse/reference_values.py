@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentic_dsl import codes
 from agentic_dsl.compiler.parse.reading import ABSENT, Absent, Reading, called, is_null, items_of
-from agentic_dsl.compiler.parse.reference import parse_reference, reference_problem
+from agentic_dsl.compiler.parse.reference import form_by_pattern, parse_reference, reference_problem
 from agentic_dsl.compiler.parse.values import report_unknown_key
 from agentic_dsl.compiler.parse.wording import kind_of, shown
 from agentic_dsl.compiler.parse.yaml_tree import YamlMapping, YamlNode, YamlScalar, YamlSequence
@@ -13,6 +13,12 @@ from agentic_dsl.paths import Reference, ReferenceKind
 from agentic_dsl.span import Span, SpanPath
 
 _MODES = ("all_of", "any_of")
+
+_SHORT = 4096
+"""Longer references are counted before they are read."""
+
+_SLOW = (ReferenceKind.INVALID, ReferenceKind.TEMPLATE)
+"""What the pattern for common references cannot be, beside those with a query."""
 
 
 def read_reference(reading: Reading, spec: FieldSpec, node: YamlNode, path: SpanPath) -> Reference | Absent:
@@ -96,7 +102,15 @@ def _reference(reading: Reading, spec: FieldSpec, node: YamlNode, path: SpanPath
 
 
 def _parsed(reading: Reading, node: YamlScalar, span: Span) -> Reference:
-    reference = parse_reference(node.text, span)
+    if (len(node.text) > _SHORT or reading.texts.left < 0) and form_by_pattern(node.text) is None:
+        # Asked before it is read: nothing else bounds the length of one text.
+        if not reading.admits(node):
+            return Reference(node.text, ReferenceKind.INVALID, span=span)
+        reference = parse_reference(node.text, span)
+    else:
+        reference = parse_reference(node.text, span)
+        if reference.query or reference.kind in _SLOW:
+            reading.admits(node)
     if reference.kind is ReferenceKind.INVALID:
         reading.problem(codes.BAD_REFERENCE, node, reference_problem(node.text))
     return reference

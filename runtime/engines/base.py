@@ -115,7 +115,9 @@ class Stats:
         tokens: tokens of the answer, end token included.
         prompt_tokens: tokens of the prompt.
         forward_passes: passes of the model that this request took part in; reading the prompt counts as one.
-        jump_forward_tokens: tokens appended because the grammar left no choice, without a pass of their own.
+        jump_forward_tokens: tokens appended because nothing else was allowed, without a pass of their own: ``tokens``
+            less one for each pass. Tokens that were chosen may be joined or split when forced text follows them; the
+            difference is counted here.
         mask_us: microseconds spent on filling and advancing this request's masks.
         seconds: wall time from the start of its batch to its own end.
         cached_tokens: tokens of the prompt that were in the engine's cache.
@@ -140,6 +142,7 @@ class EngineResult:
         prompt_token_ids: the prompt as the model read it.
         finish: why the answer ended.
         error: what went wrong, exactly where `finish` is ``error``.
+        overlay: whether the semantic matcher wrote it, so that more than the grammar was enforced.
         stats: what it cost.
     """
 
@@ -148,6 +151,7 @@ class EngineResult:
     prompt_token_ids: tuple[int, ...] = ()
     finish: FinishReason
     error: GenerationError | None = None
+    overlay: bool = False
     stats: Stats = field(default_factory=Stats)
 
     @classmethod
@@ -159,7 +163,8 @@ class EngineResult:
 OnToken = Callable[[int, int, str], None]
 """``on_token(row, tokens, text)``: request number ``row`` of the batch has ``tokens`` tokens, which spell ``text``.
 
-Called in the thread that generates, after each token. The whole text so far, because a request may be started again.
+Called in the thread that generates, after each pass: at least one token, more where text was forced. An exception ends
+the whole call and reaches its caller. The whole text so far, because a request may be started again.
 """
 
 

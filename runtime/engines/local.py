@@ -10,6 +10,7 @@ from agentic_dsl.compiler.pipeline import CompiledSpec
 from agentic_dsl.errors import AgenticDSLError, EngineError, GenerationError
 from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, OnToken
 from agentic_dsl.runtime.engines.decode import LogitsSource, Row, SourceError, decode
+from agentic_dsl.runtime.engines.jump_forward import JumpForward
 from agentic_dsl.runtime.mask_store import MaskStore
 from agentic_dsl.runtime.masks import MaskCompiler
 from agentic_dsl.runtime.matcher import Matcher
@@ -42,7 +43,8 @@ class LocalEngine:
         context_tokens: int | None,
         max_batch_size: int,
         mask_store: MaskStore | None,
-        semantic: bool = False,
+        semantic: bool = True,
+        jump_forward: bool = True,
     ) -> None:
         """Keeps what it is given; nothing is loaded.
 
@@ -52,7 +54,8 @@ class LocalEngine:
             context_tokens: see the attribute.
             max_batch_size: the most requests in one batch.
             mask_store: where compiled grammars are kept on disk, or None.
-            semantic: whether answers are held to all the rules while they are written, not to the grammar alone.
+            semantic: whether answers are held to all the rules while they are written, or to the grammar alone.
+            jump_forward: whether forced text is appended without a pass for each of its tokens.
         """
         if max_batch_size < 1:
             raise EngineError(f"max_batch_size is {max_batch_size}", help="give a whole number of 1 or more")
@@ -64,6 +67,8 @@ class LocalEngine:
         self._masks: MaskCompiler | None = None
         self._semantic = semantic
         self._overlay: Overlay | None = None
+        self._jumps = jump_forward
+        self._jump_forward: JumpForward | None = None
         self._lock = Lock()
 
     def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
@@ -90,7 +95,7 @@ class LocalEngine:
             return results
         try:
             source = self._open_source([batch[row.index] for row in rows])
-            answers = decode(rows, source, self.tokenizer, on_token=on_token)
+            answers = decode(rows, source, self.tokenizer, on_token=on_token, jump_forward=self._jumper(rows))
         except SourceError as exc:
             if len(rows) == 1:
                 error = _model_error(exc.__cause__ or exc)
@@ -101,6 +106,11 @@ class LocalEngine:
             return results
         return results | {row.index: answer for row, answer in zip(rows, answers, strict=True)}
 
+    def _jumper(self, rows: Sequence[Row]) -> JumpForward | None:
+        if self._jumps and self._jump_forward is None and any(row.matcher is not None for row in rows):
+            self._jump_forward = JumpForward(self.tokenizer)
+        return self._jump_forward
+
     def _row(self, number: int, request: EngineRequest) -> Row:
         prompt = prompt_token_ids(request.prompt, self.tokenizer)
         limit = self._limit(len(prompt), request)
@@ -108,7 +118,7 @@ class LocalEngine:
         return Row(number, prompt, limit, request.sampling, matcher)
 
     def _matcher(self, spec: CompiledSpec, limit: int) -> Matcher:
-        if self._semantic and spec.constraints.max_subgraphs == 1:  # the tracker reads one block
+        if self._semantic:
             self._overlay = self._overlay or Overlay(trie_of(self.tokenizer.vocabulary))
             return SemanticMatcher(spec, self.tokenizer, max_output_tokens=limit, overlay=self._overlay)
         if spec.dialect != "xgrammar":

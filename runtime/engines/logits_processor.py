@@ -11,12 +11,16 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from agentic_dsl.errors import EngineError, MissingExtraError
 from agentic_dsl.runtime.masks import allocate_bitmask
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import torch
 
+    from agentic_dsl.runtime.engines.jump_forward import JumpForward
     from agentic_dsl.runtime.matcher import Matcher
 
 
@@ -40,6 +44,8 @@ class GrammarLogitsProcessor:
         self.mask_us = [0.0] * len(self.matchers)
         self._vocab_size = vocab_size
         self._bitmask = allocate_bitmask(len(self.matchers), vocab_size)
+        # By row: whether the mask that stands in the bitmask is needed; None where it has to be filled first.
+        self._needed: list[bool | None] = [None] * len(self.matchers)
         self._seen: int | None = None
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
@@ -84,7 +90,7 @@ class GrammarLogitsProcessor:
             )
         if width > self._vocab_size:
             scores[:, self._vocab_size :] = -torch.inf
-        masked = [row for row, matcher in enumerate(self.matchers) if matcher is not None and self._fill(row, matcher)]
+        masked = [row for row in range(rows) if self._fill(row)]
         if masked:
             started = time.perf_counter()
             _apply(scores[:, : self._vocab_size], torch.from_numpy(self._bitmask), masked)
@@ -100,20 +106,59 @@ class GrammarLogitsProcessor:
             return True
         started = time.perf_counter()
         accepted = matcher.accept(token_id)
+        self._needed[row] = None
         self.mask_us[row] += (time.perf_counter() - started) * 1e6
         return accepted
+
+    def only_token(self, row: int, ends: Sequence[int]) -> int | None:
+        """The one token that may come next; the first end token where only they may. None where there is a choice."""
+        if not self._fill(row):
+            return None
+        started = time.perf_counter()
+        allowed = single_token(self._bitmask[row], ends)
+        self.mask_us[row] += (time.perf_counter() - started) * 1e6
+        return allowed
+
+    def jump(self, row: int, tokens: list[int], limit: int, jump_forward: JumpForward) -> list[int] | None:
+        """Takes a row over its forced text; see `JumpForward.jump`."""
+        matcher = self.matchers[row]
+        if matcher is None:
+            return None
+        started = time.perf_counter()
+        jumped = jump_forward.jump(matcher, tokens, limit)
+        self._needed[row] = None
+        self.mask_us[row] += (time.perf_counter() - started) * 1e6
+        return jumped
 
     def keep(self, rows: Sequence[int]) -> None:
         """Goes on with these rows only, in this order: the others are finished."""
         self.matchers = [self.matchers[row] for row in rows]
         self.mask_us = [self.mask_us[row] for row in rows]
-        self._bitmask = self._bitmask[: len(rows)]
+        self._needed = [self._needed[row] for row in rows]
+        self._bitmask = np.ascontiguousarray(self._bitmask[list(rows)])
 
-    def _fill(self, row: int, matcher: Matcher) -> bool:
-        started = time.perf_counter()
-        needed = matcher.fill_bitmask(self._bitmask, row)
-        self.mask_us[row] += (time.perf_counter() - started) * 1e6
+    def _fill(self, row: int) -> bool:
+        """Whether a row has to be masked; its mask is then in the bitmask."""
+        matcher = self.matchers[row]
+        if matcher is None:
+            return False
+        needed = self._needed[row]
+        if needed is None:
+            started = time.perf_counter()
+            needed = self._needed[row] = matcher.fill_bitmask(self._bitmask, row)
+            self.mask_us[row] += (time.perf_counter() - started) * 1e6
         return needed
+
+
+def single_token(words: npt.NDArray[np.int32], ends: Sequence[int]) -> int | None:
+    """The only token of a bitmask row, or the first of the end tokens where all of its tokens are end tokens."""
+    used = np.flatnonzero(words)
+    if len(used) > len(ends):
+        return None
+    allowed = [int(word) * 32 + bit for word in used for bit in range(32) if int(words[word]) & 0xFFFFFFFF & (1 << bit)]
+    if len(allowed) == 1:
+        return allowed[0]
+    return ends[0] if allowed and set(allowed) <= set(ends) else None
 
 
 def _apply(scores: torch.Tensor, bitmask: torch.Tensor, rows: list[int]) -> None:

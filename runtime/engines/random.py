@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from agentic_dsl.errors import MissingExtraError
 from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, OnToken, Sampling
+from agentic_dsl.runtime.engines.decode import Step
 from agentic_dsl.runtime.engines.local import LocalEngine
 from agentic_dsl.runtime.engines.sampling import generator_for
 from agentic_dsl.runtime.mask_store import MaskStore
@@ -42,7 +43,8 @@ class RandomEngine:
         context_tokens: int | None = None,
         max_batch_size: int = 64,
         mask_store: MaskStore | None = None,
-        semantic: bool = False,
+        semantic: bool = True,
+        jump_forward: bool = True,
     ) -> None:
         """Loads the tokenizer.
 
@@ -52,7 +54,8 @@ class RandomEngine:
             context_tokens: pretends to be a model with this much room.
             max_batch_size: the most requests at once.
             mask_store: where compiled grammars are kept on disk; None keeps them in memory only.
-            semantic: hold answers to all the rules while they are written, not to the grammar alone (experimental).
+            semantic: hold answers to all the rules while they are written; False enforces the grammar alone.
+            jump_forward: append text that is forced without drawing its tokens.
 
         Raises:
             TokenizerError: there is no such tokenizer.
@@ -71,6 +74,7 @@ class RandomEngine:
             max_batch_size=max_batch_size,
             mask_store=mask_store,
             semantic=semantic,
+            jump_forward=jump_forward,
         )
 
     @property
@@ -111,7 +115,10 @@ class RandomLogits:
         """Logits for the first tokens; the prompts' contents change nothing."""
         return self._draw()
 
-    def step(self, tokens: Sequence[int]) -> torch.Tensor:  # noqa: ARG002  # the port's argument
+    takes_back = True
+    """Nothing was read, so anything can be taken back."""
+
+    def step(self, steps: Sequence[Step]) -> torch.Tensor:  # noqa: ARG002  # the port's argument
         """Logits for the next tokens; what the last ones were changes nothing."""
         return self._draw()
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentic_dsl.errors import MissingExtraError, ModelError
 from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, OnToken
+from agentic_dsl.runtime.engines.decode import Step
 from agentic_dsl.runtime.engines.local import LocalEngine
 from agentic_dsl.runtime.mask_store import MaskStore
 from agentic_dsl.runtime.models import MODELS, require_model
@@ -28,6 +29,9 @@ DEFAULT_MODEL = "smollm2"
 
 _SHARED_FROM = 32
 """A shared beginning of fewer tokens is not worth a pass of its own."""
+
+_GAPS, _GAPS_FROM = 1.25, 64
+"""How many times its longest row a cache may be as wide, and how many places more, before its gaps are closed."""
 
 
 class TransformersEngine:
@@ -46,7 +50,8 @@ class TransformersEngine:
         device: str | None = None,
         max_batch_size: int = 8,
         mask_store: MaskStore | None = None,
-        semantic: bool = False,
+        semantic: bool = True,
+        jump_forward: bool = True,
     ) -> None:
         """Loads the model, which takes seconds.
 
@@ -57,7 +62,9 @@ class TransformersEngine:
             device: a device of torch; None is the first GPU, else the CPU.
             max_batch_size: the most requests in one batch.
             mask_store: where compiled grammars are kept on disk; None is the user's cache folder.
-            semantic: hold answers to all the rules while they are written, not to the grammar alone (experimental).
+            semantic: hold answers to all the rules while they are written; False enforces the grammar alone.
+            jump_forward: append text that is forced without a pass for each of its tokens. Models whose cache cannot
+                be shortened (sliding windows, states instead of keys and values) go on token by token.
 
         Raises:
             MissingExtraError: torch or transformers is not installed.
@@ -76,6 +83,7 @@ class TransformersEngine:
             max_batch_size=max_batch_size,
             mask_store=mask_store or MaskStore(),
             semantic=semantic,
+            jump_forward=jump_forward,
         )
 
     @property
@@ -97,7 +105,8 @@ class ModelLogits:
     """A `LogitsSource`: the model and the key-value cache of one batch.
 
     What all prompts of the batch begin with (the system text, for equal constraints) is read once. The rest is padded
-    on the left; padding is masked and positions skip it, so that it changes nothing.
+    on the left; padding is masked and positions skip it, so that it changes nothing. Rows that go on by different
+    numbers of tokens are padded in the same way, and what is taken back is masked: gaps change nothing either.
     """
 
     def __init__(self, model: Any) -> None:
@@ -126,19 +135,61 @@ class ModelLogits:
         positions = (self._mask.cumsum(1) - 1).clamp(min=0)
         return self._forward(ids, positions[:, shared:])
 
-    def step(self, tokens: Sequence[int]) -> torch.Tensor:
-        """See `LogitsSource.step`."""
+    @property
+    def takes_back(self) -> bool:
+        """See `LogitsSource.takes_back`: whether the cache is nothing but keys and values of every token."""
+        from transformers.cache_utils import DynamicLayer
+
+        layers = getattr(self._cache, "layers", ())
+        return bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
+
+    def step(self, steps: Sequence[Step]) -> torch.Tensor:
+        """See `LogitsSource.step`. Shorter rows are padded on the left of what is new."""
         import torch
 
         assert self._mask is not None, "start comes first"
-        self._mask = torch.cat([self._mask, self._mask.new_ones(len(tokens), 1)], dim=1)
-        return self._forward(torch.tensor(tokens)[:, None], self._mask.sum(1, keepdim=True) - 1)
+        if any(step.drop for step in steps):
+            self._drop([step.drop for step in steps])
+        longest = max(len(step.tokens) for step in steps)
+        ids = torch.tensor([[0] * (longest - len(step.tokens)) + list(step.tokens) for step in steps])
+        new = [[0] * (longest - len(step.tokens)) + [1] * len(step.tokens) for step in steps]
+        self._mask = torch.cat([self._mask, torch.tensor(new, device=self._mask.device)], dim=1)
+        positions = (self._mask.cumsum(1) - 1).clamp(min=0)
+        logits = self._forward(ids, positions[:, -longest:])
+        self._close_gaps()
+        return logits
+
+    def _drop(self, counts: Sequence[int]) -> None:
+        """Takes the last tokens of each row back: they are masked, and cut off where no row needs their place."""
+        assert self._mask is not None
+        from_end = self._mask.flip(1).cumsum(1).flip(1)
+        self._mask = self._mask * (from_end > self._mask.new_tensor(counts)[:, None])
+        used = int(self._mask.any(0).nonzero().max()) + 1
+        if used < self._mask.shape[1]:
+            self._cache.crop(used - self._mask.shape[1])  # negative: how many are cut off
+            self._mask = self._mask[:, :used]
+
+    def _close_gaps(self) -> None:
+        """Moves each row's keys and values together once the places that are masked in all rows cost too much."""
+        assert self._mask is not None
+        width, longest = self._mask.shape[1], int(self._mask.sum(1).max())
+        if width < _GAPS_FROM + longest * _GAPS:
+            return
+        # Stable: what is masked goes to the left, what is not keeps its order.
+        order = self._mask.sort(dim=1, stable=True).indices[:, -longest:]
+        for layer in self._cache.layers:
+            rows, heads, _, size = layer.keys.shape
+            layer.keys = layer.keys.gather(2, order[:, None, :, None].expand(rows, heads, longest, size))
+            size = layer.values.shape[-1]
+            layer.values = layer.values.gather(2, order[:, None, :, None].expand(rows, heads, longest, size))
+        self._mask = self._mask.gather(1, order)
 
     def keep(self, rows: Sequence[int]) -> None:
         """See `LogitsSource.keep`."""
         import torch
 
-        assert self._mask is not None, "start comes first"
+        if self._mask is None:  # nothing is read yet
+            return
         chosen = torch.tensor(rows, device=self._mask.device)
         self._mask = self._mask[chosen]
         self._cache.batch_select_indices(chosen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agentic_dsl.errors import EngineError
+from agentic_dsl.runtime.matcher.bitmask import allow_only, check_bitmask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,19 +35,11 @@ class GrammarMatcher:
         Raises:
             EngineError: the bitmask has another type, shape or memory layout, or no such row.
         """
-        try:
-            # xgrammar checks type and shape, but writes past the row of an array with strides.
-            if not bitmask.flags.c_contiguous:
-                raise BufferError("not contiguous")
-            if self._terminated:
-                _allow_only(self._vocabulary.eos_token_ids, bitmask, row)
-                return True
-            return bool(self._inner.fill_next_token_bitmask(bitmask, row))
-        except (RuntimeError, TypeError, BufferError, AttributeError, IndexError, ValueError) as exc:
-            raise EngineError(
-                f"row {row} of this array cannot hold the mask of {len(self._vocabulary.tokens)} tokens",
-                help="allocate it with allocate_bitmask and keep it on the CPU",
-            ) from exc
+        check_bitmask(bitmask, row, len(self._vocabulary.tokens))
+        if self._terminated:
+            allow_only(self._vocabulary.eos_token_ids, bitmask, row)
+            return True
+        return bool(self._inner.fill_next_token_bitmask(bitmask, row))
 
     def accept(self, token_id: int) -> bool:
         """See `Matcher.accept`. Blank and unknown tokens are never allowed."""
@@ -81,18 +74,17 @@ class GrammarMatcher:
         return self._terminated
 
     def jump_forward(self) -> str:
-        """See `Matcher.jump_forward`."""
-        return "" if self._terminated else str(self._inner.find_jump_forward_string())
+        """See `Matcher.jump_forward`. Whole characters only, and none in the middle of one."""
+        if self._terminated:
+            return ""
+        try:
+            return str(self._inner.find_jump_forward_string())
+        except UnicodeDecodeError as exc:
+            # What is forced ends within a character. Or it begins within one: then there is no text to give yet.
+            return bytes(exc.object[: exc.start]).decode()
 
     def fork(self) -> GrammarMatcher:
         """See `Matcher.fork`."""
         return GrammarMatcher(
             self._inner.fork(), self._vocabulary, accepted=self._accepted, terminated=self._terminated
         )
-
-
-def _allow_only(token_ids: tuple[int, ...], bitmask: npt.NDArray[np.int32], row: int) -> None:
-    words = bitmask[row].view("uint32")  # bit 31 of an int32 is its sign
-    words[:] = 0
-    for token_id in token_ids:
-        words[token_id // 32] |= 1 << (token_id % 32)

@@ -1,4 +1,4 @@
-"""The head of a block: heading, markers, signature, permissions; and the first frame of a text."""
+"""The head of a block: heading, markers, signature, permissions; what begins a text, and what follows a block."""
 
 from __future__ import annotations
 
@@ -7,43 +7,130 @@ from typing import TYPE_CHECKING
 
 from agentic_dsl.compiler.grammar.printing import print_text
 from agentic_dsl.compiler.grammar.words import YAML_WORDS
-from agentic_dsl.runtime.matcher.frames import Choice, Fixed, Frame, Option, Then, Words, choice, either
-from agentic_dsl.runtime.matcher.nodes import border
+from agentic_dsl.runtime.matcher.blocks import Block, highest
+from agentic_dsl.runtime.matcher.frames import Choice, Done, Fixed, Frame, Option, Then, Words, choice, either
+from agentic_dsl.runtime.matcher.nodes import border, types
 from agentic_dsl.runtime.matcher.open_words import WORD, OpenWord
 from agentic_dsl.runtime.matcher.plan import BEGIN
 from agentic_dsl.runtime.matcher.state import ANY_NAME, Draft, NodeDraft
 from agentic_dsl.signature import TYPE_NAMES
 
 if TYPE_CHECKING:
+    from agentic_dsl.runtime.matcher.context import Env
     from agentic_dsl.runtime.matcher.plan import Plan
 
+_HEADING = "### AgenticDSL `"
 _NODES = b"nodes:\n"
 _MOST_PARAMETERS = 64
 """The most inputs, and the most outputs, of a signature that the model writes."""
 
 
+# --- blocks ----------------------------------------------------------------------------------------------------------
+
+
 def start(plan: Plan) -> Frame:
     """The frame before the first byte of an answer."""
-    free = frozenset(plan.begin.origins)
-    empty: dict[str, tuple[object, ...]] = {}
-    doc = Draft(
+    left = plan.further.number
+    block = Block(
+        path=plan.constraints.path,
+        before=0,
+        top=highest(plan, 0, plan.limit, left) or 0,
+        left=left,
+        words=frozenset(),
+        reserved=plan.reserved,
+        generates={},
+        circular=frozenset(),
+        then=_after_block,
+    )
+    doc = _begun(plan, block, plan.begin, plan.required)
+    return _head(doc, f"{_HEADING}{block.path}", plan.signature_text, writes_signature=plan.writes_signature)
+
+
+def _begun(plan: Plan, block: Block, begin: Env, required: frozenset[str]) -> Draft:
+    """An answer with a block of which nothing is known yet."""
+    return Draft(
         plan=plan,
-        required=plan.required,
-        begin=plan.begin,
-        free=free,
-        n=0,
+        block=block,
+        required=required,
+        begin=begin,
+        free=frozenset(begin.origins),
+        n=block.before,
         ids=frozenset(),
         pending={},
-        results=empty,
+        results={},
         granted={},
         node=NodeDraft("", -1),
     )
-    head = f"### AgenticDSL `{plan.constraints.path}`\n```yaml\n# --- BEGIN AgenticDSL ---\ngraph_type: subgraph\n"
-    if plan.signature_text is not None:
-        head += f"signature: {print_text(plan.signature_text)}\n"
-    elif plan.writes_signature:
+
+
+def _head(doc: Draft, before: str, signature: str | None, *, writes_signature: bool) -> Frame:
+    """From somewhere in the path of a block to its nodes."""
+    head = f"{before}`\n```yaml\n# --- BEGIN AgenticDSL ---\ngraph_type: subgraph\n"
+    if signature is not None:
+        head += f"signature: {print_text(signature)}\n"
+    elif writes_signature:
         return Fixed(doc, f'{head}signature: "('.encode(), _inputs)
     return Fixed(doc, head.encode(), _permissions)
+
+
+class BetweenBlocks(Frame):
+    """Behind a block where the answer has all that it needs: it may end, or go on. The policy ends it."""
+
+    __slots__ = ("further",)
+    is_final = True
+
+    def __init__(self, doc: Draft, further: Frame) -> None:
+        """``further`` begins the next block."""
+        super().__init__(doc)
+        self.further = further
+
+    def step(self, byte: int) -> Frame | None:
+        """The first byte of another block."""
+        return self.further.step(byte)
+
+    def hints(self) -> frozenset[int] | None:
+        """That byte."""
+        return self.further.hints()
+
+    def policy(self) -> tuple[bytes, Frame]:
+        """There is nothing that must be written."""
+        return b"", self
+
+
+def _after_block(doc: Draft) -> Frame:
+    """Behind a block: the end, another block, or either."""
+    next_doc = _next(doc)
+    if next_doc is None:
+        return Done(doc)
+    further = Fixed(next_doc, f"\n{_HEADING}{doc.plan.constraints.path}/".encode(), _place)
+    return BetweenBlocks(doc, further) if doc.n >= doc.plan.constraints.min_nodes else further
+
+
+def _next(doc: Draft) -> Draft | None:
+    """The answer with another block begun, None where none could be finished."""
+    plan, block = doc.plan, doc.block
+    if not block.left:
+        return None
+    left = block.left - 1
+    top = highest(plan, doc.n, plan.further.most, left)
+    if top is None:
+        return None
+    begun = block._replace(path="", before=doc.n, top=top, left=left, reserved=frozenset(), circular=frozenset())
+    next_doc = _begun(plan, begun, plan.further.begin, plan.further.required)
+    return next_doc if types(next_doc.declared("a")) else None
+
+
+def _place(doc: Draft) -> Frame:
+    """The last segment of the path of a further block."""
+    plan = doc.plan
+    taken = (YAML_WORDS, plan.block_words, doc.block.words)
+    return OpenWord(doc, WORD, b"`", _placed, limit=plan.max_word, taken=taken, alike=())
+
+
+def _placed(doc: Draft, word: str) -> Frame:
+    constraints = doc.plan.constraints
+    doc = doc._replace(block=doc.block.named(word, constraints.path))
+    return _head(doc, "", None, writes_signature=constraints.block_path.is_library)
 
 
 # --- permissions -----------------------------------------------------------------------------------------------------

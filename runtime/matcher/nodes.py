@@ -6,13 +6,14 @@ Every function gives the frame from some line on. A line is offered only where t
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, assert_never
 
 from agentic_dsl.compiler.grammar.value_rules import ANY, Shape, shape
 from agentic_dsl.compiler.grammar.words import YAML_WORDS
 from agentic_dsl.node_table import NODE_TABLE, Assert, FieldKind, FieldSpec, GenerateSubgraph, Slot, ToolCall
 from agentic_dsl.runtime.matcher.catalogue import UNKNOWN_TOOL, PlannedTool
-from agentic_dsl.runtime.matcher.frames import Done, Fixed, Frame, Option, Then, Words, choice
+from agentic_dsl.runtime.matcher.frames import Fixed, Frame, Option, Then, Words, choice
 from agentic_dsl.runtime.matcher.node_lines import Line, lines_of
 from agentic_dsl.runtime.matcher.open_words import PLAIN, WORD, OpenWord
 from agentic_dsl.runtime.matcher.output_keys import mapping_entries, output_keys, wants_mapping
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 
 NODE = b"  - id: "
 FOOTER = b"# --- END AgenticDSL ---\n```\n"
+
+_VALUES_IN_YAML = frozenset(
+    "".join(chars) for word in YAML_WORDS for chars in product(*({char, char.upper()} for char in word))
+)
+"""Words that YAML reads as values, in every mixture of cases: the formatter quotes them, so no key is one."""
 
 _POLICY_HOLDS = (
     "end",
@@ -68,31 +74,31 @@ _POLICY_LACKS = (
 
 
 def border(doc: Draft) -> Frame:
-    """Between two nodes: the next one where one is named, else the end."""
-    if doc.n and not doc.pending:
-        return Fixed(doc, FOOTER, Done)
+    """Between two nodes: the next one where one is named, else the end of the block."""
+    if not doc.is_first and not doc.pending:
+        return Fixed(doc, FOOTER, doc.block.then)
     return Fixed(doc, NODE, identify)
 
 
 def identify(doc: Draft) -> Frame:
     """The id of a node: the first one's is new, another one's has been named."""
-    if doc.n == 0:
+    if doc.is_first:
+        first = doc.declared("a")
         known = [END_ID] if _may_be_end(doc) else []
-        return new_id(doc, b"\n", _identified, known[::-1], _first_types(doc) != ())
+        if known and first.stays and types(first) != (END_ID,):
+            return new_id(doc, b"\n", _identified, (), fresh=True, end_too=True)
+        return new_id(doc, b"\n", _identified, known, fresh=types(first) != ())
     known = [name for name in doc.pending if name != END_ID or _may_be_end(doc)]
     return new_id(doc, b"\n", _identified, known, fresh=False)
-
-
-def _first_types(doc: Draft) -> tuple[str, ...]:
-    return types(doc.declared("a"))
 
 
 def _may_be_end(doc: Draft) -> bool:
     """Whether the node ``end`` may be declared here; as the first node it has not been named."""
     named = END_ID in doc.pending
-    if doc.n == 0 and (END_ID not in doc.plan.types or len(END_ID) > doc.plan.max_word or END_ID in doc.plan.reserved):
+    reserved = END_ID in doc.block.reserved
+    if doc.is_first and (END_ID not in doc.plan.types or len(END_ID) > doc.plan.max_word or reserved):
         return False
-    pads = can_pad(doc.plan, doc.n + 1, len(doc.pending) - named, False)
+    pads = can_pad(doc, doc.n + 1, len(doc.pending) - named, False)
     return pads and (named or not doc.begin.lacks(doc.required))
 
 
@@ -109,7 +115,12 @@ def types(doc: Draft) -> tuple[str, ...]:
         return (END_ID,)
     order = _POLICY_HOLDS if holds else _POLICY_LACKS
     allowed = [name for name in doc.plan.types if _may_have_type(doc, name, holds)]
-    return tuple(sorted(allowed, key=lambda name: order.index(name) if name in order else len(order)))
+    stays = doc.stays
+
+    def rank(name: str) -> tuple[bool, int]:
+        return stays and name == END_ID, order.index(name) if name in order else len(order)
+
+    return tuple(sorted(allowed, key=rank))
 
 
 def _may_have_type(doc: Draft, name: str, holds: bool) -> bool:
@@ -341,7 +352,7 @@ def _free_argument(number: int, doc: Draft) -> Frame:
         return choice(doc, [*options, (b"      ", entry)])
 
     def entry(doc: Draft) -> Frame:
-        taken = (YAML_WORDS, doc.node.keys)
+        taken = (_VALUES_IN_YAML, doc.node.keys)
         return OpenWord(doc, PLAIN, b":", given, limit=max(doc.plan.max_word, 3), taken=taken, alike=())
 
     return Fixed(doc, b"      ", entry)
@@ -427,7 +438,7 @@ def _references(doc: Draft, field: FieldSpec, then: Then) -> Frame:
         case ("fork", _):
             return branches(doc.listing(), then)
         case _:
-            sources = [f'{doc.plan.prefix.decode()}{edge.source_id}"' for edge in doc.node.edges]
+            sources = [f'{doc.block.prefix.decode()}{edge.source_id}"' for edge in doc.node.edges]
             listed = ', "'.join(sources)
             return Fixed(doc, f"{listed}]\n".encode(), then)
 

@@ -43,7 +43,7 @@ class DynamicPath(Frame):
         """One more character, or the closing quote."""
         char, last = chr(byte), self.typed[-1]
         if char == '"':
-            return self.then(self.doc) if self._is_whole(self.typed) else None
+            return self._closed(self.typed) if self._is_whole(self.typed) else None
         if self.typed == DYNAMIC or char == "/":
             if char != "/" or last == "/":
                 return None
@@ -54,8 +54,12 @@ class DynamicPath(Frame):
 
     def _is_whole(self, typed: str) -> bool:
         """Whether the path may end so: what is generated below a block's own path, or above it, would replace it."""
-        own = f"{self.doc.plan.constraints.path}/"
-        return len(typed) > len(DYNAMIC) and typed[-1] != "/" and not own.startswith(f"{typed}/")
+        block = self.doc.block
+        leads_back = f"{block.path}/".startswith(f"{typed}/") or typed in block.circular
+        return len(typed) > len(DYNAMIC) and typed[-1] != "/" and not leads_back
+
+    def _closed(self, typed: str) -> Frame:
+        return self.then(self.doc.generating(typed))
 
     def _end(self) -> str | None:
         """The shortest end of the path, None where none fits."""
@@ -73,8 +77,11 @@ class DynamicPath(Frame):
 
     def ending(self) -> tuple[bytes, object, Callable[[], Frame]]:
         """The text of the policy, and what follows it."""
-        return f'{self._end()}"'.encode(), (id(self.then), id(self.doc)), lambda: self.then(self.doc)
+        end = self._end()
+        # What comes after it does not depend on the path: the policy generates nothing.
+        return f'{end}"'.encode(), (id(self.then), id(self.doc)), lambda: self._closed(f"{self.typed}{end}")
 
     def policy(self) -> tuple[bytes, Frame]:
         """Closes the path."""
-        return f'{self._end()}"'.encode(), self.then(self.doc)
+        end = self._end()
+        return f'{end}"'.encode(), self._closed(f"{self.typed}{end}")

@@ -13,6 +13,7 @@ from functools import cached_property
 from agentic_dsl.compiler.grammar.words import YAML_WORDS
 from agentic_dsl.constraints import Constraints
 from agentic_dsl.node_table import NODE_TABLE, NodeSpec
+from agentic_dsl.runtime.matcher.blocks import Further
 from agentic_dsl.runtime.matcher.catalogue import PlannedTool
 from agentic_dsl.runtime.matcher.context import Env
 from agentic_dsl.runtime.matcher.node_lines import Line
@@ -61,9 +62,11 @@ class Plan:
         ends: references that end a path of the answer, shortest first.
         outside: those of them that lead to something other than a system target.
         calls: library calls.
-       reserved: words that no node of the block may have as its id.
+        reserved: words that no node of the first block may have as its id.
+        block_words: words that no further block may have as the last segment of its path.
         obtainable: names that library calls write whatever the context holds.
-        limit: N_eff, the number of nodes that can be reached.
+        limit: the nodes that the first block can have.
+        further_limit: the nodes that any other block can have.
     """
 
     constraints: Constraints
@@ -79,14 +82,24 @@ class Plan:
     tools: tuple[PlannedTool, ...] | None
     permissions: tuple[PlannedPermission, ...]
     reserved: frozenset[str]
+    block_words: frozenset[str]
     obtainable: frozenset[str]
     limit: int
+    further_limit: int
     lines: Mapping[str, tuple[Line, ...]] = field(repr=False)
 
     @property
     def prefix(self) -> bytes:
-        """What stands before the id in a reference to a node."""
+        """What stands before the id in a reference to a node of the first block."""
         return f"{self.constraints.path}/".encode()
+
+    @cached_property
+    def further(self) -> Further:
+        """What blocks behind the first one can be."""
+        context = self.constraints.context
+        given = tuple(context.available_vars) if context is not None else ()
+        required = frozenset(context.required_outputs if context is not None else ())
+        return Further.of(self, Env(dict.fromkeys(given, BEGIN)), required)
 
     @cached_property
     def spawns(self) -> bool:

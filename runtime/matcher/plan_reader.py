@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from agentic_dsl.ast import Document, Subgraph
 from agentic_dsl.compiler.grammar.request import node_types, read_request
 from agentic_dsl.compiler.grammar.words import YAML_WORDS
@@ -20,6 +22,7 @@ from agentic_dsl.node_table import (
 )
 from agentic_dsl.paths import GENERATED_END, Layer
 from agentic_dsl.permission import Permission
+from agentic_dsl.runtime.matcher.blocks import highest
 from agentic_dsl.runtime.matcher.catalogue import PlannedTool, plan_tools
 from agentic_dsl.runtime.matcher.context import Env
 from agentic_dsl.runtime.matcher.node_lines import lines_of
@@ -60,7 +63,9 @@ def read_plan(constraints: Constraints) -> Plan:
         permissions=_permissions(request.permissions, constraints, tools),
         reserved=reserved,
         obtainable=frozenset(name for call in calls if _has_literals(call, constraints) for name in call.outputs),
+        block_words=_block_words(constraints),
         limit=_limit(constraints, types, reserved),
+        further_limit=_limit(constraints, types, frozenset()),
         lines={name: lines_of(name) for name in types},
     )
     _refuse_impossible(plan)
@@ -133,10 +138,21 @@ def _ends(constraints: Constraints, resolver: Resolver) -> tuple[tuple[str, ...]
     return ordered, frozenset(text for text, outside in ends.items() if outside)
 
 
-def _reserved(constraints: Constraints) -> frozenset[str]:
-    """Ids that would make a node stand in the place of a target."""
+def _below(constraints: Constraints) -> list[str]:
+    """The targets and libraries that stand below the path of the answer, from there on."""
     prefix = f"{constraints.path}/"
-    return frozenset(t.removeprefix(prefix) for t in constraints.targets if t.startswith(prefix))
+    named = (*constraints.targets, *(spec.path for spec in constraints.libraries))
+    return [name.removeprefix(prefix) for name in named if name.startswith(prefix)]
+
+
+def _reserved(constraints: Constraints) -> frozenset[str]:
+    """Ids that would make a node of the first block stand in the place of a target or library."""
+    return frozenset(_below(constraints))
+
+
+def _block_words(constraints: Constraints) -> frozenset[str]:
+    """Words that would make a further block stand in the place of a target or library, or above one."""
+    return frozenset(re.split("[/?@]", name, maxsplit=1)[0] for name in _below(constraints))
 
 
 def _permissions(
@@ -171,7 +187,7 @@ def _is_plain(name: str | None) -> bool:
 
 
 def _limit(constraints: Constraints, types: tuple[str, ...], reserved: frozenset[str]) -> int:
-    """N_eff: the nodes that can be reached. Where no type can end a path, a second node could never be closed."""
+    """The nodes that one block can have. Where no type can end a path, a second node could never be closed."""
     if not set(types) - {"start", "fork"}:
         return 1
     taken = {*YAML_WORDS, *reserved, END_ID}
@@ -199,9 +215,10 @@ def _refuse_impossible(plan: Plan) -> None:
             f'no allowed node type writes the required output "{missing[0]}"',
             help=f"allow one of: {Assign.TYPE}, {CodeletCall.TYPE}, {ToolCall.TYPE}",
         )
-    if plan.limit < constraints.min_nodes:
+    if highest(plan, 0, plan.limit, plan.further.number) is None:
+        most = min(constraints.max_nodes, plan.limit + plan.further.number * plan.further_limit)
         raise ConstraintError(
-            f"min_nodes is {constraints.min_nodes}, but at most {plan.limit} can be reached with what is allowed",
+            f"min_nodes is {constraints.min_nodes}, but at most {most} can be reached with what is allowed",
             help="lower min_nodes, or allow more node types or longer ids",
         )
     doc: Draft = start(plan).doc

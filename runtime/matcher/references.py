@@ -21,16 +21,34 @@ if TYPE_CHECKING:
 
 _CLOSE, _NEXT_ITEM = b"]\n", b', "'
 FEWEST_BRANCHES = 2
-_END_ONLY = (END_ID,)
 
 Name = Callable[["Draft", str], "Draft"]
 """A transition that names a node."""
 
 
-def new_id(doc: Draft, end: bytes, then: Callable[[Draft, str], Frame], known: Sequence[str], fresh: bool) -> OpenWord:
-    """The id of a node: a known one, or where ``fresh`` one that nothing has yet."""
-    taken = (YAML_WORDS, _END_ONLY, doc.ids, doc.pending.keys(), doc.plan.reserved)
-    return OpenWord(doc, WORD, end, then, limit=doc.plan.max_word, known=known, fresh=fresh, taken=taken, alike=())
+def new_id(
+    doc: Draft,
+    end: bytes,
+    then: Callable[[Draft, str], Frame],
+    known: Sequence[str],
+    fresh: bool,
+    *,
+    end_too: bool = False,
+) -> OpenWord:
+    """The id of a node: a known one, or where ``fresh`` one that nothing has yet, ``end`` only where ``end_too``."""
+    ends: Sequence[str] = (END_ID,)
+    taken = [YAML_WORDS, doc.ids, doc.pending.keys(), doc.block.reserved, () if end_too else ends]
+    return OpenWord(
+        doc,
+        WORD,
+        end,
+        then,
+        limit=doc.plan.max_word,
+        known=known,
+        fresh=fresh,
+        taken=taken,
+        alike=ends if end_too else (),
+    )
 
 
 def known_targets(doc: Draft, holds_required: bool) -> tuple[list[str], bool]:
@@ -49,7 +67,7 @@ def known_targets(doc: Draft, holds_required: bool) -> tuple[list[str], bool]:
         and len(END_ID) <= plan.max_word
         and END_ID not in doc.ids
         and END_ID not in doc.pending
-        and END_ID not in plan.reserved
+        and END_ID not in doc.block.reserved
     )
     return [*known, *([END_ID] if new_end else [])], doc.fresh
 
@@ -91,7 +109,7 @@ def _node(
         known, fresh = [name for name in known if allow(name)], fresh and allow(None)
     if not known and not fresh:
         return []
-    return [Fixed(doc, doc.plan.prefix, lambda doc: new_id(doc, b'"', then, known, fresh))]
+    return [Fixed(doc, doc.block.prefix, lambda doc: new_id(doc, b'"', then, known, fresh))]
 
 
 # --- branches --------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The document so far: what the tracker knows at one byte, as an immutable value.
 
-`Draft` is the block, `NodeDraft` the node that is being written. Transitions give new values; nothing is changed.
+`Draft` is the answer with the block that is being written, `NodeDraft` the node that is. Transitions
+give new values; nothing is changed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from agentic_dsl.compiler.checks.catalogue import lacks
+from agentic_dsl.runtime.matcher.blocks import Block, can_close
 from agentic_dsl.runtime.matcher.catalogue import PlannedTool
 from agentic_dsl.runtime.matcher.context import Env, conflicts, intersect, unite
 from agentic_dsl.runtime.matcher.guards import ALWAYS, Guard, failed, merge, succeeded
@@ -65,14 +67,15 @@ class NodeDraft(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """The document so far.
+    """The document so far. What is said of nodes and names is said of the block that is being written.
 
     Attributes:
+        block: where that block stands and how many nodes it may have.
         required: R, the names that must be there at every end.
         begin: the names that are there at the entry.
         free: names whose values may have any field.
-        n: nodes declared.
-        ids: their ids.
+        n: nodes declared in the whole answer.
+        ids: the ids of those of the block.
         pending: P, the nodes named and not declared, in order, with the edges into them.
         results: for each written name the schemas of what was written to it, None for one of which nothing is known.
         granted: for each kind of permission that the block asked for by name, the names.
@@ -80,6 +83,7 @@ class Draft(NamedTuple):
     """
 
     plan: Plan
+    block: Block
     required: frozenset[str]
     begin: Env
     free: frozenset[str]
@@ -94,8 +98,13 @@ class Draft(NamedTuple):
 
     @property
     def slots(self) -> int:
-        """How many more nodes can be declared."""
-        return self.plan.limit - self.n
+        """How many more nodes the block can declare."""
+        return self.block.top - self.n
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the block has no node yet."""
+        return self.n == self.block.before
 
     @property
     def fresh(self) -> bool:
@@ -104,13 +113,20 @@ class Draft(NamedTuple):
 
     @property
     def total(self) -> int:
-        """The nodes declared or named."""
+        """The nodes declared in the answer, and those named."""
         return self.n + len(self.pending)
 
     @property
     def padded(self) -> bool:
         """Whether the number of nodes can still reach ``min_nodes`` if nothing more is named here."""
-        return can_pad(self.plan, self.n, len(self.pending), END_ID in self.pending)
+        return can_pad(self, self.n, len(self.pending), END_ID in self.pending)
+
+    @property
+    def stays(self) -> bool:
+        """Whether the policy names a node here rather than leave what is missing of ``min_nodes`` to further blocks."""
+        total, pending = self.total, len(self.pending)
+        missing = total < self.plan.constraints.min_nodes
+        return missing and self.fresh and not can_grow(self, total, pending, END_ID in self.pending)
 
     def onward(self, holds_required: bool) -> bool:
         """Whether some node can be named here; ``end`` only where what is required is there."""
@@ -213,6 +229,10 @@ class Draft(NamedTuple):
         pending = {**self.pending, name: (*self.pending.get(name, ()), edge)}
         return self._replace(pending=pending, node=node._replace(listed=(*node.listed, name)))
 
+    def generating(self, prefix: str) -> Draft:
+        """With a node that generates below a path."""
+        return self._replace(block=self.block.generating(prefix, self.plan.constraints.path))
+
     def handling(self, name: str) -> Draft:
         """With a node named by the handler of the current node."""
         node = self.node
@@ -246,17 +266,20 @@ def has_field(tool: PlannedTool | None, key: str) -> bool:
     return tool is None or tool.returns is None or not lacks(tool.returns, (key,))
 
 
-def can_pad(plan: Plan, declared: int, pending: int, has_end: bool) -> bool:
+def can_pad(doc: Draft, declared: int, pending: int, has_end: bool) -> bool:
     """Whether the number of nodes can reach ``min_nodes`` from a border between nodes.
 
-    A pending node becomes one that names a new node; only ``end`` cannot. A fork needs two targets: where nothing else
-    can name nodes, a single pending node can only be replaced by two new ones.
+    It has, or further blocks bring the rest (`can_close`), or a pending node becomes one that names a new node; only
+    ``end`` cannot. A fork needs two targets: where nothing else can name nodes, a single pending node can only be
+    replaced by two new ones. At the highest number of the block it can be closed.
     """
     total = declared + pending
-    if total >= plan.constraints.min_nodes:
-        return True
-    if pending - has_end < 1:
+    return can_close(doc.plan, total, doc.block.left) or can_grow(doc, total, pending, has_end)
+
+
+def can_grow(doc: Draft, total: int, pending: int, has_end: bool) -> bool:
+    """Whether some pending node can name new ones, up to the highest number of nodes of the block."""
+    plan = doc.plan
+    if total >= doc.block.top or pending - has_end < 1:
         return False
-    if plan.spawns:
-        return True
-    return plan.forks and (pending >= 2 or total + 2 <= plan.limit)
+    return plan.spawns or (plan.forks and (pending >= 2 or total + 2 <= doc.block.top))

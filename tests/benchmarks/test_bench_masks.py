@@ -42,3 +42,27 @@ def test_a_fill_is_timed_before_every_token() -> None:
     assert len(fills) == sum(len(text.encode()) for text in DOCUMENTS)
     assert len(means.seconds) == 2
     assert min(fills) > 0
+
+
+@pytest.mark.masks
+def test_a_load_is_timed_from_a_store_that_holds_the_masks() -> None:
+    pytest.importorskip("xgrammar")
+    from agentic_dsl.runtime.tokenizer import load_tokenizer
+    from benchmarks.bench_masks import store_times
+
+    grammar = compile(Constraints(tools=TOOLS), count_in_grammar=False).grammar
+    compiled, loaded, nbytes = store_times(load_tokenizer("bytes"), grammar, 2)
+    assert len(compiled.seconds) == len(loaded.seconds) == 2
+    assert nbytes > len(grammar)
+
+
+@pytest.mark.masks
+def test_a_compile_is_not_timed_as_a_load() -> None:
+    pytest.importorskip("xgrammar")
+    from agentic_dsl.runtime.masks import MaskCompiler
+    from agentic_dsl.runtime.tokenizer import load_tokenizer
+    from benchmarks.bench_masks import come_from
+
+    compiler = MaskCompiler(load_tokenizer("bytes"))
+    with pytest.raises(AssertionError, match="compiled instead of store"):
+        come_from("store", compiler, compile(Constraints(tools=TOOLS)).grammar)

@@ -11,7 +11,11 @@ import jsonschema
 import pytest
 from conftest import EXAMPLES, Cli
 
+from agentic_dsl.compiler.dialects import DIALECTS
 from agentic_dsl.constraints import Constraints
+from agentic_dsl.runtime.masks import allocate_bitmask
+from agentic_dsl.runtime.matcher.semantic_matcher import SemanticMatcher
+from agentic_dsl.runtime.tokenizer import load_tokenizer
 
 Example = Callable[[str], Path]
 
@@ -33,8 +37,8 @@ def test_the_grammar_goes_to_stdout_and_the_report_to_stderr(cli: Cli) -> None:
 
 def test_the_record_has_the_documented_shape(cli: Cli) -> None:
     record = json.loads(cli("compile", "--max-nodes", 4, "--format", "json").out)
-    assert list(record) == ["dialect", "grammar", "constraints", "report", "masks"]
-    assert (record["dialect"], record["masks"]) == ("xgrammar", None)
+    assert list(record) == ["dialect", "grammar", "constraints", "report", "masks", "minimum_tokens"]
+    assert (record["dialect"], record["masks"], record["minimum_tokens"]) == ("xgrammar", None, None)
     assert all(set(entry) == {"constraint", "level", "detail"} for entry in record["report"])
     assert {entry["level"] for entry in record["report"]} <= {"grammar", "overlay", "checked", "unsupported"}
 
@@ -105,9 +109,71 @@ def test_the_example_constraints_fit_the_schema(cli: Cli) -> None:
     assert constraints_of(cli, "--constraints", EXAMPLES / "constraints.json")["path"] == "/dynamic/trip"
 
 
-def test_gbnf_is_another_dialect(cli: Cli) -> None:
-    record = json.loads(cli("compile", "--dialect", "gbnf", "--format", "json").out)
-    assert record["dialect"] == "gbnf"
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_dialect_is_compiled_by_flag_environment_and_file(
+    cli: Cli, folder: Path, dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = json.loads(cli("compile", "--dialect", dialect, "--format", "json").out)
+    assert record["dialect"] == dialect
+    assert record["grammar"].startswith("start: " if "llguidance" in dialect else "root ::= ")
+    monkeypatch.setenv("AGENTIC_DSL_DIALECT", dialect)
+    assert json.loads(cli("compile", "--format", "json").out) == record
+    monkeypatch.delenv("AGENTIC_DSL_DIALECT")
+    (folder / "agentic-dsl.toml").write_text(f'dialect = "{dialect}"\n', encoding="utf-8")
+    assert json.loads(cli("compile", "--format", "json").out) == record
+
+
+def test_a_dialect_that_there_is_not_is_named_with_those_there_are(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTIC_DSL_DIALECT", "lark")
+    result = cli("compile")
+    assert result.code == 2
+    assert all(name in result.err for name in DIALECTS)
+
+
+def test_overlay_is_claimed_only_where_our_matcher_reads_along(cli: Cli) -> None:
+    for dialect, facts in DIALECTS.items():
+        record = json.loads(cli("compile", "--dialect", dialect, "--format", "json").out)
+        assert ("overlay" in {entry["level"] for entry in record["report"]}) is facts.matched
+
+
+@pytest.mark.masks
+@pytest.mark.parametrize("dialect", ["xgrammar", "gbnf", "llguidance"])
+def test_the_fewest_tokens_are_told_and_a_smaller_budget_is_refused_with_them(cli: Cli, dialect: str) -> None:
+    asked = ("compile", "--dialect", dialect, "--tokenizer", "bytes")
+    record = json.loads(cli(*asked, "--format", "json").out)
+    least = record["minimum_tokens"]
+    assert (record["masks"] is not None) is (dialect == "xgrammar")
+    assert f"the shortest answer takes {least} tokens of bytes, end token included" in cli(*asked).err
+    assert cli(*asked, "--max-output-tokens", least).code == 0
+    short = cli(*asked, "--max-output-tokens", least - 1)
+    assert (short.code, short.out) == (2, "")
+    assert f"max_output_tokens is {least - 1}, but the shortest answer takes {least} tokens" in short.err
+    assert f"help: allow at least {least}" in short.err
+    # Without a tokenizer nobody can count.
+    assert cli("compile", "--dialect", dialect, "--max-output-tokens", 1).code == 0
+
+
+@pytest.mark.masks
+def test_the_fewest_tokens_are_those_of_an_answer_that_the_matcher_accepts(cli: Cli) -> None:
+    tokenizer = load_tokenizer("bytes")
+    record = json.loads(cli("compile", "--min-nodes", 3, "--tokenizer", "bytes", "--format", "json").out)
+    least = record["minimum_tokens"]
+    matcher = SemanticMatcher(Constraints(min_nodes=3), tokenizer, max_output_tokens=least)
+    bitmask = allocate_bitmask(1, tokenizer.vocab_size)
+    for _ in range(least):  # with exactly so many, every token is forced
+        matcher.fill_bitmask(bitmask, 0)
+        words = bitmask[0].view("uint32").tolist()
+        (token,) = (at * 32 + bit for at, word in enumerate(words) for bit in range(32) if word >> bit & 1)
+        assert matcher.accept(token)
+    assert matcher.is_terminated()
+
+
+def test_a_tokenizer_of_the_settings_is_left_alone_where_it_says_nothing(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTIC_DSL_TOKENIZER", "bytes")
+    record = json.loads(cli("compile", "--dialect", "llguidance-parametric", "--format", "json").out)
+    assert (record["masks"], record["minimum_tokens"]) == (None, None)
 
 
 def test_the_result_can_be_a_file(cli: Cli, folder: Path) -> None:
@@ -139,7 +205,16 @@ def test_the_result_can_be_a_file(cli: Cli, folder: Path) -> None:
         (["--spec", "bad.md"], "the spec bad.md cannot be read: line 5"),
         (["bad.md", "--spec", "bad.md"], "both name a document"),
         (["--spec", "-", "--tools", "-"], "--spec and --tools both read standard input"),
-        (["--dialect", "gbnf", "--tokenizer", "bytes"], "masks cannot be made from gbnf"),
+        (
+            ["--dialect", "llguidance-parametric", "--tokenizer", "bytes"],
+            "the fewest tokens of an answer in the dialect",
+        ),
+        (["--dialect", "llguidance-parametric", "--max-nodes", "33"], "no more than 32 ids"),
+        (["--dialect", "llguidance-parametric", "--require-output", "x"], "cannot enforce required outputs"),
+        (["--dialect", "lark"], "lark"),
+        (["--allow-type", "fork"], "no subgraph of fork alone"),
+        (["--allow-type", "end", "--min-nodes", "2"], "min_nodes is 2"),
+        (["--allow-type", "end", "--require-output", "x"], 'nothing can write the required output "x"'),
         (["--tokenizer", "no/such/tokenizer.json"], "no/such/tokenizer.json"),
         (["-o", "no/folder/x.ebnf"], "no/folder/x.ebnf cannot be written"),
     ],

@@ -79,6 +79,53 @@ def test_the_record_has_the_documented_shape_and_a_seed_repeats_it(cli: Cli) -> 
 
 
 @pytest.mark.masks
+def test_answers_are_valid_unless_only_the_grammar_is_enforced(cli: Cli) -> None:
+    for seed in range(3):
+        assert cli("generate", "x", *SMALL, "--seed", seed).code == 0
+    codes = {cli("generate", "x", *SMALL, "--seed", seed, "--grammar-only").code for seed in range(6)}
+    assert 1 in codes
+
+
+@pytest.mark.masks
+def test_without_jump_forward_every_token_takes_a_pass(cli: Cli) -> None:
+    arguments = ("generate", "x", *SMALL, "--seed", 1, "--format", "json")
+    quick = json.loads(cli(*arguments).out)["stats"]
+    slow = json.loads(cli(*arguments, "--no-jump-forward").out)["stats"]
+    assert slow["jump_forward_tokens"] == 0 < quick["jump_forward_tokens"]
+    assert slow["forward_passes"] == slow["tokens"]
+
+
+@pytest.mark.masks
+def test_a_stream_off_a_terminal_is_one_line_a_node(cli: Cli) -> None:
+    arguments = ("generate", "x", *SMALL, "--seed", 1)
+    result, plain = cli(*arguments, "--stream"), cli(*arguments)
+    assert result.code == 0
+    assert result.out == plain.out
+    *lines, last = result.err.splitlines()
+    assert lines
+    assert last.startswith("valid: ")
+    assert result.err.replace("\n", "").isprintable()
+    record = json.loads(cli(*arguments, "--format", "json").out)
+    nodes = record["subgraph"]["nodes"]
+    assert [line.split(" -> ")[0] for line in lines] == [f"{node['id']}: {node['type']}" for node in nodes]
+    assert cli(*arguments, "--stream", "--quiet").err == ""
+
+
+@pytest.mark.masks
+def test_a_stream_in_json_is_one_object_a_line(cli: Cli) -> None:
+    result = cli("generate", "x", *SMALL, "--seed", 1, "--stream", "--format", "json")
+    *nodes, final = [json.loads(line) for line in result.out.splitlines()]
+    assert [record["node"] for record in nodes] == final["subgraph"]["nodes"]
+    assert final["valid"] is True
+
+
+def test_a_stream_of_several_answers_is_refused(cli: Cli) -> None:
+    result = cli("generate", "x", "--stream", "--n", 2)
+    assert result.code == 2
+    assert "--stream shows one answer" in result.err
+
+
+@pytest.mark.masks
 def test_several_answers_differ(cli: Cli) -> None:
     record = json.loads(cli("generate", "x", *SMALL, "--seed", 1, "--n", 3, "--format", "json").out)
     assert len({generation["text"] for generation in record["generations"]}) == 3

@@ -17,6 +17,8 @@ LIBRARY = Library.of(
                     - {name: a, type: number}
                     - {name: b, type: number, required: false}
                     - {name: mode, type: string, required: false, enum: [fast, exact]}
+                    - {name: whole, type: integer, required: false}
+                    - {name: sure, type: boolean, required: false, enum: [true]}
                   outputs: [{name: sum, type: number}]
                 """,
             )
@@ -42,6 +44,13 @@ def calling(query: str, before: str = "x: 1", rest: str = "") -> str:
         (calling("?a=one"), ["ADL311"]),
         (calling("?a=1&mode=slow"), ["ADL311"]),
         (calling("?a=nan"), ["ADL311"]),
+        (calling("?a=1_0"), ["ADL311"]),
+        (calling("?a=--1"), ["ADL311"]),
+        (calling("?a=²"), ["ADL311"]),
+        (calling("?a=1e3&whole=-12&sure=true"), []),
+        (calling("?a=1&whole=²"), ["ADL311"]),
+        (calling("?a=1&whole=--1"), ["ADL311"]),
+        (calling("?a=1&sure=True"), ["ADL311"]),
     ],
 )
 def test_a_call_gets_its_inputs(text: str, expected: list[str]) -> None:

@@ -34,9 +34,9 @@ def test_another_path_was_asked_for(path: str) -> None:
 
 
 def test_further_blocks_stand_below_the_path() -> None:
-    first = generated(GOOD.replace("next: e}", "next: /dynamic/plan/sub}").replace("- {id: e, type: end}\n", ""))
-    assert found(first + generated("- {id: e, type: end}", "/dynamic/plan/sub"), max_subgraphs=2) == []
-    assert found(first + generated("- {id: e, type: end}", "/dynamic/plan/sub")) == ["ADL706"]
+    further = generated("- {id: e, type: end}", "/dynamic/plan/sub")
+    assert found(generated() + further, max_subgraphs=2) == []
+    assert found(generated() + further) == ["ADL706"]
     assert found(generated() + generated(path="/dynamic/plan/Sub"), max_subgraphs=2) == ["ADL701"]
 
 

@@ -81,6 +81,8 @@ def test_a_library_file_needs_no_resources() -> None:
         ("network", "- {type: tool, name: search}", False),
         ("{generate_subgraph: {max_depth: 2}}", "- {type: generate_subgraph, max_depth: 1}", False),
         ("{generate_subgraph: {max_depth: 2}}", "- {type: generate_subgraph, max_depth: 2}", True),
+        ("{generate_subgraph: {max_depth: -1}}", "- {type: generate_subgraph, max_depth: 2}", False),
+        ("{generate_subgraph: {max_depth: 9}}", "- {type: generate_subgraph, max_depth: -1}", True),
         ('"reasoning: text_generation"', "- {type: reasoning, capabilities: [stream_output]}", False),
         ("profile", "- {type: tool, name: search}", True),
     ],

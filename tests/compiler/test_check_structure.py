@@ -159,3 +159,9 @@ def test_checking_a_file_of_a_library_does_not_read_the_other_files_again(monkey
     for document in library.documents:
         assert [d.code for d in check_module.check(document, library=library)] == []
     assert len(looked_at) <= 2 * len(texts)
+
+
+def test_two_meta_blocks_are_to_be_merged_not_renamed() -> None:
+    meta = block("/__meta__", "entry_point: /main/p")
+    [finding] = [found for found in findings(meta + meta + subgraph(VALID)) if found.code == "ADL202"]
+    assert finding.help == "make one block of the two"

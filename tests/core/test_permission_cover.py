@@ -27,6 +27,16 @@ from agentic_dsl.permission import Permission
             False,
         ),
         (
+            Permission("generate_subgraph", None, {"max_depth": 2}),
+            Permission("generate_subgraph", None, {"max_depth": -1}),
+            False,
+        ),
+        (
+            Permission("generate_subgraph", None, {"max_depth": -1}),
+            Permission("generate_subgraph", None, {"max_depth": 9}),
+            True,
+        ),
+        (
             Permission("runtime", "python3", {"allow_imports": ("json", "re")}),
             Permission("runtime", "python3", {"allow_imports": ("re",)}),
             True,

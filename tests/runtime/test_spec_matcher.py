@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from agentic_dsl import ConstraintError, Constraints, Matcher, compile, load_tokenizer
+from agentic_dsl import ConstraintError, Constraints, EngineError, Matcher, compile, load_tokenizer
+from agentic_dsl.compiler.pipeline import Dialect
 from agentic_dsl.runtime.masks import allocate_bitmask
+from agentic_dsl.runtime.matcher import Matcher as Protocol
 
 pytestmark = pytest.mark.masks
 
@@ -35,6 +37,66 @@ def test_a_token_that_the_grammar_forbids_changes_nothing() -> None:
     matcher = Matcher(compile(Constraints()), tokenizer)
     assert not matcher.accept(ord("x"))
     assert matcher.accept(ord("#"))
+
+
+DANGLING = TEXT.replace("  - id: done\n    type: end\n", '  - id: a\n    type: start\n    next: ["/dynamic/plan/b"]\n')
+"""A text of the grammar that names a node which is not there."""
+
+
+def follows(matcher: Matcher, text: str) -> bool:
+    tokenizer = load_tokenizer("bytes")
+    return all(map(matcher.accept, [*tokenizer.encode(text), tokenizer.eos_token_ids[0]]))
+
+
+def test_it_holds_texts_to_all_rules_or_to_the_grammar_alone() -> None:
+    tokenizer = load_tokenizer("bytes")
+    spec = compile(Constraints())
+    assert follows(Matcher(spec, tokenizer), TEXT)
+    assert not follows(Matcher(spec, tokenizer), DANGLING)
+    assert follows(Matcher(spec, tokenizer, semantic=False), DANGLING)
+
+
+@pytest.mark.parametrize(("dialect", "holds"), [("llguidance", False), ("llguidance-parametric", True)])
+def test_a_lark_grammar_is_read_by_its_own_library(dialect: Dialect, holds: bool) -> None:
+    pytest.importorskip("llguidance")
+    tokenizer = load_tokenizer("bytes")
+    spec = compile(Constraints(), dialect=dialect)
+    assert follows(Matcher(spec, tokenizer), TEXT.replace("done", "n1"))
+    dangling = DANGLING.replace("id: a", "id: n1").replace("plan/b", "plan/n2")
+    assert follows(Matcher(spec, tokenizer), dangling) is not holds
+
+
+@pytest.mark.parametrize("dialect", ["xgrammar", "llguidance"])
+@pytest.mark.parametrize("semantic", [True, False])
+def test_every_back_end_goes_back_forks_and_jumps(dialect: Dialect, semantic: bool) -> None:
+    if dialect == "llguidance":
+        pytest.importorskip("llguidance")
+    tokenizer = load_tokenizer("bytes")
+    matcher: Protocol = Matcher(compile(Constraints(max_nodes=1), dialect=dialect), tokenizer, semantic=semantic)
+    assert matcher.jump_forward().startswith("### AgenticDSL `/dynamic/plan`")
+    assert all(map(matcher.accept, b"###"))
+    other = matcher.fork()
+    assert other.accept(ord(" "))
+    matcher.rollback(1)
+    assert matcher.jump_forward().startswith("# AgenticDSL")
+    assert other.jump_forward().startswith("AgenticDSL")
+    bitmask = allocate_bitmask(1, tokenizer.vocab_size)
+    assert matcher.fill_bitmask(bitmask, 0)
+    with pytest.raises(EngineError, match="row 1"):
+        matcher.fill_bitmask(bitmask, 1)
+
+
+def test_a_budget_is_kept_and_one_that_is_too_small_is_refused_with_the_number() -> None:
+    tokenizer = load_tokenizer("bytes")
+    spec = compile(Constraints())
+    with pytest.raises(ConstraintError, match=r"max_output_tokens is 30, but the shortest answer takes \d+ tokens"):
+        Matcher(spec, tokenizer, max_output_tokens=30)
+    assert not follows(Matcher(spec, tokenizer, max_output_tokens=len(TEXT)), TEXT)
+    for options in ({"semantic": False}, {"dialect": "llguidance"}):
+        dialect: Dialect = "llguidance" if "dialect" in options else "xgrammar"
+        bare = compile(Constraints(), dialect=dialect)
+        with pytest.raises(ConstraintError, match="does not count tokens"):
+            Matcher(bare, tokenizer, semantic="dialect" in options, max_output_tokens=500)
 
 
 def test_a_spec_in_another_dialect_is_refused() -> None:

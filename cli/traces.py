@@ -1,0 +1,78 @@
+"""Saved token traces: the tokens of answers, as ``generate --format json`` prints them or one object a line.
+
+A trace is a JSON object with ``token_ids``, and optionally ``tokenizer`` or ``model``, which say whose ids they are. A
+file holds one, or one a line, or ``{"generations": [...]}``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from agentic_dsl.cli.inputs import MAX_BYTES, read_bytes
+from agentic_dsl.errors import UsageError
+
+_HELP = 'write {"token_ids": [1, 2, 3], "tokenizer": "smollm2"}, or what `generate --format json` prints'
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The tokens of one answer, and the tokenizer that they are of, where the file says it."""
+
+    token_ids: tuple[int, ...]
+    tokenizer: str | None
+
+
+def read_traces(name: str) -> list[Trace]:
+    """The traces of a file or standard input, at least one.
+
+    Raises:
+        UsageError: it cannot be read, or holds something else.
+    """
+    raw = read_bytes(name, MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:
+        raise UsageError(f"the trace {name} is larger than {MAX_BYTES >> 20} MiB", help="split it into several files")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise UsageError(f"the trace {name} is not UTF-8", help="save it as UTF-8") from exc
+    records = _records(name, text)
+    if len(records) == 1 and isinstance(records[0], dict) and isinstance(records[0].get("generations"), list):
+        records = records[0]["generations"]
+    if not records:
+        raise UsageError(f"the trace {name} is empty", help=_HELP)
+    return [_trace(name, number, record) for number, record in enumerate(records, 1)]
+
+
+def _records(name: str, text: str) -> list[Any]:
+    """The JSON values of a file: the whole, else one a line."""
+    try:
+        return [json.loads(text)] if text.strip() else []
+    except RecursionError as exc:
+        raise UsageError(f"the trace {name} is nested too deeply", help=_HELP) from exc
+    except json.JSONDecodeError as whole:
+        records = []
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError as exc:
+                # A file that is one broken object says where it breaks, not that its first line is no JSON.
+                where, what = (number, exc) if records else (whole.lineno, whole)
+                raise UsageError(f"the trace {name} is not JSON: line {where}: {what.msg}", help=_HELP) from exc
+        return records
+
+
+def _trace(name: str, number: int, record: Any) -> Trace:
+    ids = record.get("token_ids") if isinstance(record, dict) else None
+    if not isinstance(ids, list) or not all(isinstance(i, int) and not isinstance(i, bool) for i in ids):
+        raise UsageError(f"trace {number} of {name} has no list of numbers token_ids", help=_HELP)
+    for key in ("tokenizer", "model"):
+        if isinstance(record.get(key), str):
+            return Trace(tuple(ids), record[key])
+    return Trace(tuple(ids), None)
+
+
+__all__ = ["Trace", "read_traces"]
