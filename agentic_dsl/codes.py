@@ -202,6 +202,8 @@ MERGE_CONFLICT = Code(
     "ERR_CTX_MERGE_CONFLICT",
 )
 TEMPLATE_LIMIT = Code("ADL606", "template-limit", _E, "The templates of a document are too long to be read.")
+MERGE_LIMIT = Code("ADL607", "merge-limit", _E, "Too many values meet at the joins of a document to be judged.")
+NAME_LIMIT = Code("ADL608", "name-limit", _E, "The nodes of a document write too many names to be followed.")
 
 # ADL7: what the caller of a generation asked for
 OTHER_PATH = Code(

@@ -1,8 +1,8 @@
-"""What the semantic matcher costs: ``python -m benchmarks.bench_overlay [TOKENIZER…] [--budget N]``.
+"""What the semantic matcher costs: ``python -m benchmarks.bench_overlay [TOKENIZER…] [--spare N]``.
 
 The same documents, token by token, through three matchers in one process: xgrammar and llguidance with the grammar
 alone, and the semantic matcher, which enforces every rule. A fill and an acceptance are timed for each token; the
-median of several rounds is a token's time. ``--budget`` holds the semantic matcher to so many tokens besides.
+median of several rounds is a token's time. ``--spare`` gives it a token budget: those of the document and so many more.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def main() -> None:
     """Prints one table for each tokenizer."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tokenizer", nargs="*", help="names, folders or files; SmolLM2 and Qwen by default")
-    parser.add_argument("--budget", type=int, help="the most tokens of an answer")
+    parser.add_argument("--spare", type=int, help="a budget of the document's tokens and so many more")
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     print(heading("The semantic matcher beside grammar matchers", "xgrammar", "llguidance", "numpy"))
@@ -57,12 +58,14 @@ def main() -> None:
         except AgenticDSLError as exc:
             print(f"{name}: left out: {exc}")
             continue
-        compare(tokenizer, options.budget, options.rounds)
+        compare(tokenizer, options.spare, options.rounds)
 
 
-def compare(tokenizer: Tokenizer, budget: int | None, rounds: int) -> None:
+def compare(tokenizer: Tokenizer, spare: int | None, rounds: int) -> None:
     """Prints the table of one tokenizer."""
-    print(f"\n{Path(tokenizer.name).name}: {tokenizer.vocab_size:,} tokens, budget {budget or 'none'}")
+    print(
+        f"\n{Path(tokenizer.name).name}: {tokenizer.vocab_size:,} tokens, {'no budget' if spare is None else f'{spare} tokens to spare'}"
+    )
     started = time.perf_counter()
     overlay = Overlay(trie_of(tokenizer.vocabulary))
     print(f"  vocabulary tree, once a tokenizer: {time.perf_counter() - started:.2f} s")
@@ -70,7 +73,9 @@ def compare(tokenizer: Tokenizer, budget: int | None, rounds: int) -> None:
         texts = [tokenizer.encode(_document(nodes, salt)) for salt in range(TEXTS[nodes])]
         constraints = _constraints(nodes)
         print(f"  {nodes} nodes: {len(texts)} documents, {sum(map(len, texts)):,} tokens, median of {rounds} rounds")
-        for name, make in _matchers(tokenizer, constraints, overlay, budget).items():
+        for name, make in _matchers(
+            tokenizer, constraints, overlay, [None if spare is None else len(t) + 1 + spare for t in texts]
+        ).items():
             _print(name, *measure(make, texts, tokenizer, rounds))
 
 
@@ -85,7 +90,7 @@ def _document(nodes: int, salt: int) -> str:
 
 
 def _matchers(
-    tokenizer: Tokenizer, constraints: Sequence[Constraints], overlay: Overlay, budget: int | None
+    tokenizer: Tokenizer, constraints: Sequence[Constraints], overlay: Overlay, budgets: Sequence[int | None]
 ) -> dict[str, list[Callable[[], Matcher]]]:
     """For each name what makes a matcher of each document."""
     masks = [compile_masks(compile_spec(c).grammar, tokenizer) for c in constraints]
@@ -94,10 +99,10 @@ def _matchers(
     plans = [Plan.of(c) for c in constraints]
     return {
         "xgrammar": [mask.matcher for mask in masks],
-        "llguidance": [lambda lark=lark: ours.matcher(lark) for lark in larks],  # type: ignore[misc]
+        "llguidance": [partial(ours.matcher, lark) for lark in larks],
         "semantic": [
-            lambda plan=plan: SemanticMatcher(plan, tokenizer, overlay=overlay, max_output_tokens=budget)  # type: ignore[misc]
-            for plan in plans
+            partial(SemanticMatcher, plan, tokenizer, overlay=overlay, max_output_tokens=budget)
+            for plan, budget in zip(plans, budgets, strict=True)
         ],
     }
 

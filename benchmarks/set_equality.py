@@ -234,6 +234,8 @@ CALL = "/lib/x/f"
 LIBRARY = LibrarySpec(path=CALL, signature="(x: any) -> {z: any}")
 FREE_CALL = "/lib/x/g"
 FREE_LIBRARY = LibrarySpec(path=FREE_CALL, signature="(x?: any) -> {x: any, w?: any}")
+OPTIONAL_CALL = "/lib/x/h"
+OPTIONAL_LIBRARY = LibrarySpec(path=OPTIONAL_CALL, signature="() -> {x?: any}")
 TOOL = ToolSpec(
     name="t",
     parameters={"properties": {"q": {"enum": [1]}}},
@@ -260,8 +262,10 @@ _TOOL_KEYS = (
     _called("u", 'output_keys: ["x", "w"]'),
     _reading("z.g"),
 )
-# One writer of each name: a writer that comes after a read excuses it for the checker, and not for the tracker.
-_TOOL_FIELDS = (_called("t", 'output_keys: ["x"]'), _called("u", 'output_keys: ["z"]'), *map(_reading, ("x.f", "x.z")))
+_TOOL_FIELDS = (
+    *(_called(tool, f'output_keys: ["{key}"]') for tool, key in (("t", "x"), ("u", "x"), ("u", "z"))),
+    *map(_reading, ("x.f", "x.z")),
+)
 _TOOL_PATHS = (
     *(_called("t", f'output_mapping:\n      x: "{path}"') for path in ("x.f", "x.g", "y", "z[0]")),
     _reading("x.f"),
@@ -296,6 +300,10 @@ CONFIGURATIONS = {
     "calls that merge": Configuration(
         _asked(("x",), libraries=(FREE_LIBRARY,), allowed_node_types=("assert", "fork", "join")),
         Alphabet((READ_X,), frozenset({FORK, JOIN}), strategies=("", "deep_merge"), calls=(FREE_CALL,)),
+    ),
+    "optional outputs": Configuration(
+        _asked(tools=(TOOL,), libraries=(OPTIONAL_LIBRARY,)),
+        Alphabet((_called("t", 'output_keys: ["x"]'), READ_X, _reading("x.f")), calls=(OPTIONAL_CALL,)),
     ),
     "tool results": Configuration(_asked(("x",), tools=(TOOL, OPEN_TOOL)), Alphabet(_TOOL_KEYS)),
     "fields of tool results": Configuration(_asked(tools=(TOOL, OPEN_TOOL)), Alphabet(_TOOL_FIELDS)),

@@ -67,6 +67,55 @@ _SCALARS: tuple[Schema, ...] = (
     {"type": "string", "default": "x", "description": "a note"},
     {"$ref": "#/$defs/mode"},
     {},
+    {"type": "integer", "minimum": 1},
+    {"type": "number", "exclusiveMinimum": 0, "maximum": 1.5, "multipleOf": 0.25},
+    {"type": "string", "minLength": 2, "maxLength": 40},
+    {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "maxItems": 3},
+    {"type": "array", "items": {"enum": ["a", "b", 3]}, "uniqueItems": True, "minItems": 2},
+    {"type": ["integer", "string"], "minimum": 10, "pattern": "^a", "format": "date"},
+    {"not": {"type": "string"}},
+)
+
+
+def _tool(name: str, properties: Schema, **whole: Any) -> ToolSpec:
+    return ToolSpec(name=name, parameters={"type": "object", "properties": properties, **whole})
+
+
+BOUNDED = (
+    _tool("page", {"limit": {"type": "integer", "minimum": 1, "maximum": 250}, "q": {"type": "string", "minLength": 3}}),
+    _tool("buy", {"price": {"type": "number", "exclusiveMinimum": 0, "multipleOf": 0.01}}, required=["price"]),
+    _tool("tag", {"tags": {"type": "array", "items": {"type": "string", "maxLength": 4}, "minItems": 2}}),
+    _tool("pick", {"of": {"type": "array", "items": {"enum": ["x", "y", 3]}, "uniqueItems": True, "minItems": 2}}),
+    _tool("code", {"iban": {"type": "string", "pattern": "^[A-Z]{2}", "examples": ["DE12"]}}, required=["iban"]),
+    _tool("when", {"at": {"oneOf": [{"type": "string", "maxLength": 10}, {"type": "integer", "minimum": 1000}]}}),
+    _tool("far", {"n": {"anyOf": [{"type": "integer", "maximum": -50}, {"type": "number", "minimum": 99.5}]}}),
+)
+"""Tools whose schemas bound values."""
+
+_LIMITS: Schema = {"n": {"type": "integer"}, "s": {"type": "string"}, "w": {"enum": ["on", "off"]}}
+
+RULED = (
+    _tool("two", _LIMITS, minProperties=2),
+    _tool("few", _LIMITS, maxProperties=1),
+    _tool("with", _LIMITS, dependentRequired={"n": ["w"], "w": ["s"]}),
+    _tool("either", _LIMITS, oneOf=[{"required": ["n"]}, {"required": ["s"]}]),
+    _tool("not both", _LIMITS, **{"not": {"required": ["n", "s"]}}),
+    _tool("if", _LIMITS, **{"if": {"properties": {"w": {"const": "on"}}, "required": ["w"]}, "then": {"minProperties": 3}}),
+    _tool("deep", _LIMITS, anyOf=[{"properties": {"s": {"pattern": "^a"}, "n": {"minimum": 3}}}, {"maxProperties": 1}]),
+    _tool("names", _LIMITS, propertyNames={"pattern": "^[nw]$"}, patternProperties={"^n": {"minimum": 7}}),
+    _tool("all", _LIMITS, allOf=[{"properties": {"s": {"maxLength": 5}}}, {"minProperties": 1}], required=["n"]),
+)
+"""Tools whose schemas say which arguments may be given together."""
+
+_WHOLE: tuple[Schema, ...] = (
+    {"minProperties": 1},
+    {"maxProperties": 2},
+    {"dependentRequired": {"query": ["on"], "on": ["a b"]}},
+    {"anyOf": [{"required": ["query"]}, {"minProperties": 2}]},
+    {"not": {"required": ["query", "on"]}},
+    {"if": {"required": ["end"]}, "then": {"minProperties": 2}, "else": {"properties": {"query": {"type": "string"}}}},
+    {"propertyNames": {"maxLength": 5}},
+    {"allOf": [{"properties": {"query": {"minLength": 2}}}]},
 )
 
 
@@ -79,6 +128,8 @@ def random_tool(rng: random.Random, number: int) -> ToolSpec:
         "required": [name for name in names if rng.random() < 0.4],
         "$defs": {"mode": {"type": "string", "enum": ["on", "off"]}},
     }
+    if rng.random() < 0.25:
+        parameters |= rng.choice(_WHOLE)
     return ToolSpec(
         name=_NAMES[(2 * rng.randrange(3) + number) % len(_NAMES)],
         parameters=parameters,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from agentic_dsl.compiler.edges import Call, Edge, EdgeKind, Exit
 from agentic_dsl.compiler.graph import Graph
@@ -21,6 +20,8 @@ EVERYTHING = -1
 
 NOTHING = 0
 
+_FEW = 100
+
 
 @dataclass
 class Names:
@@ -30,11 +31,17 @@ class Names:
 
     def bits(self, names: Iterable[str]) -> int:
         """The set of these names."""
-        found = 0
         numbers = self.numbers
-        for name in names:
-            found |= 1 << numbers.setdefault(name, len(numbers))
-        return found
+        members = [numbers.setdefault(name, len(numbers)) for name in names]
+        if len(members) < _FEW:
+            found = 0
+            for number in members:
+                found |= 1 << number
+            return found
+        octets = bytearray(max(members) // 8 + 1)  # adding to a large number bit by bit would take quadratic time
+        for number in members:
+            octets[number // 8] |= 1 << number % 8
+        return int.from_bytes(octets, "little")
 
     def has(self, names: int, name: str) -> bool:
         """Whether a set holds a name."""
@@ -129,72 +136,3 @@ def compute_availability(
 
 def _inputs(signature: Signature | None) -> tuple[str, ...]:
     return tuple(parameter.name for parameter in signature.inputs) if signature else ()
-
-
-@dataclass(frozen=True)
-class Versions:
-    """Which value of a name each edge brings: equal versions are one value, so that no merge is needed.
-
-    Only names with several writers can differ, so only those are followed. A version is the node that wrote the
-    value, the reference of the library call that did, the entry, or the node where different values met.
-    """
-
-    _graph: Graph
-    _availability: Availability
-
-    @cached_property
-    def contested(self) -> frozenset[str]:
-        """The names that more than one writer gives a value."""
-        writers: dict[str, set[object]] = {}
-        for place in self._graph.places:
-            for name in place.node.writes:
-                writers.setdefault(name, set()).add(place.number)
-        for way in self._graph.ways:
-            for position, call in enumerate(way.calls):
-                for name in _outputs(call):
-                    writers.setdefault(name, set()).add(("call", way.source, position))
-        for number, begin in enumerate(self._availability.begin):
-            for name in self._availability.names.of(begin):
-                writers.setdefault(name, set()).add(("begin", number))
-        return frozenset(name for name, found in writers.items() if len(found) > 1)
-
-    @cached_property
-    def _at(self) -> list[dict[str, object]]:
-        """For each node the version of each contested name that is available."""
-        graph, availability = self._graph, self._availability
-        at: list[dict[str, object]] = [{} for _ in graph.places]
-        for index in graph.order:
-            arriving = [self._after(at, edge) for edge in graph.incoming[index]]
-            if index in graph.roots:
-                begin = availability.names.of(availability.begin[graph.places[index].block])
-                arriving.append({name: ("begin", index) for name in begin if name in self.contested})
-            if len(arriving) == 1:
-                at[index] = arriving[0]
-                continue
-            merged: dict[str, object] = {}
-            for versions in arriving:
-                for name, version in versions.items():
-                    merged[name] = version if merged.get(name, version) == version else ("met", index)
-            at[index] = {name: v for name, v in merged.items() if availability.names.has(availability.at[index], name)}
-        return at
-
-    def _after(self, at: list[dict[str, object]], edge: Edge) -> dict[str, object]:
-        versions = at[edge.source]
-        if edge.kind is EdgeKind.JUMP:
-            return versions
-        written: dict[str, object] = {
-            name: edge.source for name in self._graph.places[edge.source].node.writes if name in self.contested
-        }
-        for position, call in enumerate(edge.calls):
-            written |= {n: ("call", edge.source, position) for n in _outputs(call) if n in self.contested}
-        return versions | written if written else versions
-
-    def on_edge(self, edge: Edge) -> dict[str, object]:
-        """Name → version, for the contested names that an edge brings."""
-        return self._after(self._at, edge)
-
-
-def _outputs(call: Call) -> tuple[str, ...]:
-    if call.callee is None or call.callee.signature is None:
-        return ()
-    return call.callee.signature.required_outputs

@@ -12,6 +12,7 @@ from agentic_dsl.compiler.checks import (
     dataflow,
     flow,
     generated,
+    generated_form,
     generated_values,
     joins,
     namespaces,
@@ -47,6 +48,7 @@ PASSES: tuple[Check, ...] = (
     permissions.check_permissions,
     permissions.check_resources,
     budgets.check_node_count,
+    budgets.check_name_count,
     budgets.check_depth,
     budgets.check_generation_cycles,
     tools.check_schemas,
@@ -60,13 +62,13 @@ PASSES: tuple[Check, ...] = (
     generated.check_count,
     generated.check_allowed,
     generated.check_granted,
-    generated.check_form,
+    generated_form.check_form,
     generated_values.check_values,
 )
 """Every pass; none depends on what another found, the findings are put in order of place."""
 
-CHEAP_PASSES: tuple[Check, ...] = (structure.check_paths, budgets.check_node_count)
-"""What is done for a document beyond the limit of nodes: the finding that it is, and little else."""
+CHEAP_PASSES: tuple[Check, ...] = (structure.check_paths, budgets.check_node_count, budgets.check_name_count)
+"""What is done for a document beyond the limits of nodes and names: the finding that it is, and little else."""
 
 
 def check(
@@ -90,7 +92,8 @@ def check(
     """
     context = CheckContext(document, library, constraints, mode, disabled_namespaces)
     with collector_paused(len(document.source.text)):
-        too_large = len(context.resolver.places) > MAX_NODES
+        places = context.resolver.places
+        too_large = len(places) > MAX_NODES or not budgets.follows_names(places)
         findings = [_graded(finding, context) for finding in document.diagnostics]
         for run in CHEAP_PASSES if too_large else PASSES:
             findings += run(context)

@@ -6,10 +6,10 @@ document of one block it is simply that block's graph.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import heappop, heappush
 from typing import TypeVar
 
 from agentic_dsl.ast import Document, Subgraph
@@ -85,17 +85,20 @@ class Graph:
 
     @cached_property
     def order(self) -> tuple[int, ...]:
-        """The nodes in topological order, source order where that is free; without those of and after a cycle."""
+        """The nodes in topological order, the first in the source where several may be next: the canonical order.
+
+        Source order that is topological is kept. The nodes of and after a cycle are left out.
+        """
         waiting = [len(edges) for edges in self.incoming]
-        ready = deque(index for index, count in enumerate(waiting) if count == 0)
+        ready = [index for index, count in enumerate(waiting) if count == 0]  # sorted, so it is a heap
         order: list[int] = []
         while ready:
-            index = ready.popleft()
+            index = heappop(ready)
             order.append(index)
             for edge in self.outgoing[index]:
                 waiting[edge.target] -= 1
                 if waiting[edge.target] == 0:
-                    ready.append(edge.target)
+                    heappush(ready, edge.target)
         return tuple(order)
 
     @cached_property

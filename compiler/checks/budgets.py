@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -20,6 +20,9 @@ from agentic_dsl.span import NOWHERE, Span
 
 _MAX_STEPS = 2_000_000
 """Steps of the search for circles among blocks: thousands of blocks that all reach each other would take hours."""
+
+MAX_MEMBERS = 400_000_000
+"""Nodes times names: a set of names a node, with a bit for each, takes 50 MB then."""
 
 
 def counted(context: CheckContext) -> list[Place]:
@@ -43,6 +46,27 @@ def check_node_count(context: CheckContext) -> Iterator[Diagnostic]:
             context.id_span(beyond),
             f"there are {len(nodes):,} nodes; {who} is {limit:,}",
             help=f'drop nodes from "{beyond.node.id}" on' if limit == MAX_NODES else "drop nodes, or raise the limit",
+        )
+
+
+def follows_names(places: Sequence[Place]) -> bool:
+    """Whether the names that nodes write are few enough for a set of them at each node to be kept."""
+    count = sum(len(place.node.writes) for place in places)
+    if count * len(places) <= MAX_MEMBERS:
+        return True  # also if all of them are different
+    names = {name for place in places for name in place.node.writes}
+    return len(names) * len(places) <= MAX_MEMBERS
+
+
+def check_name_count(context: CheckContext) -> Iterator[Diagnostic]:
+    """What is there at each node can be kept in memory."""
+    places = context.resolver.places
+    if not follows_names(places):
+        most = max(places, key=lambda place: len(place.node.writes))
+        yield codes.NAME_LIMIT.at(
+            context.id_span(most),
+            f"{len(places):,} nodes write more than {MAX_MEMBERS // len(places):,} different names",
+            help=f'split the document, or let "{most.node.id}" write fewer names',
         )
 
 

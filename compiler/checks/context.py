@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from agentic_dsl.ast import Document, Meta
-from agentic_dsl.compiler.availability import Availability, Versions, compute_availability
+from agentic_dsl.compiler.availability import Availability, compute_availability
 from agentic_dsl.compiler.checks.catalogue import KnownTool, known_tools
 from agentic_dsl.compiler.edges import Link
 from agentic_dsl.compiler.graph import Graph, build_graph
@@ -20,6 +20,7 @@ from agentic_dsl.compiler.parse.scalar_span import span_in_scalar, text_of_scala
 from agentic_dsl.compiler.parse.signature import parse_signature
 from agentic_dsl.compiler.resolution import Callee, Place, Resolver, stated_callee
 from agentic_dsl.compiler.suggestions import Suggester
+from agentic_dsl.compiler.versions import Clashes, find_clashes
 from agentic_dsl.constraints import Constraints, LibrarySpec
 from agentic_dsl.diagnostics import Diagnostic, Severity
 from agentic_dsl.node_table import UnknownNode
@@ -169,9 +170,9 @@ class CheckContext:
         return compute_availability(self.graph, context=context.available_vars if context else (), broken=self.broken)
 
     @cached_property
-    def versions(self) -> Versions:
-        """Whose value of a name each edge brings."""
-        return Versions(self.graph, self.availability)
+    def clashes(self) -> Clashes:
+        """The names of which different values meet at joins."""
+        return find_clashes(self.graph, self.availability)
 
     @cached_property
     def tools(self) -> Mapping[str, KnownTool]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import partial
+from typing import NamedTuple
 
 from agentic_dsl import codes
 from agentic_dsl.compiler.availability import EVERYTHING
-from agentic_dsl.compiler.checks.catalogue import lacks, result_schema
 from agentic_dsl.compiler.checks.context import CheckContext
+from agentic_dsl.compiler.checks.writers import READS, REFERENCES, Step, Writers
 from agentic_dsl.compiler.edges import BRANCHES, NEXT, Call, EdgeKind, Link
 from agentic_dsl.compiler.parse.problem import Problem
 from agentic_dsl.compiler.parse.spellings import condition_shift
@@ -21,8 +22,7 @@ from agentic_dsl.compiler.templates import (
     templates_of,
 )
 from agentic_dsl.diagnostics import Diagnostic, Severity
-from agentic_dsl.node_table import AnyNode, Assert, End, ToolCall
-from agentic_dsl.signature import Signature
+from agentic_dsl.node_table import AnyNode, Assert, End
 from agentic_dsl.span import Span, SpanPath
 from agentic_dsl.template import ALWAYS_THERE, Read
 
@@ -66,7 +66,7 @@ def _check_texts(reader: _Reader, place: Place) -> Iterator[Diagnostic]:
         found = reader.read(reads_of_condition(text) if is_condition else reads_of(text))
         if found:
             locate = partial(_place_in_condition if is_condition else _place_in_field, context, node, path, text)
-            yield from reader.findings(place, found, at, locate)
+            yield from reader.findings(place, found, Moment(at, reader.writers.step(place, READS)), locate)
 
 
 def _place_in_field(context: CheckContext, node: AnyNode, path: SpanPath, _text: str, inner: Span) -> Span:
@@ -88,14 +88,16 @@ def _check_links(reader: _Reader, place: Place) -> Iterator[Diagnostic]:
     availability = reader.context.availability
     before, after = availability.at[place.number], availability.after(place.number, EdgeKind.FLOW)
     at = {field: after if field in (NEXT, BRANCHES) else before for field in {link.field for link in links}}
-    for link in links:
+    for position, link in enumerate(links):
         if "{" in link.reference.text:
-            yield from _check_link(reader, place, link, at[link.field])
+            part = REFERENCES + position if link.field in (NEXT, BRANCHES) else READS
+            moment = Moment(at[link.field], reader.writers.step(place, part))
+            yield from _check_link(reader, place, link, moment)
         if link.target.kind is TargetKind.CALL and link.field in (NEXT, BRANCHES):
             at[link.field] |= availability.outputs((Call(link.reference, link.target.call),))
 
 
-def _check_link(reader: _Reader, place: Place, link: Link, at: int) -> Iterator[Diagnostic]:
+def _check_link(reader: _Reader, place: Place, link: Link, moment: Moment) -> Iterator[Diagnostic]:
     text = link.reference.text
     offset = 0
     values = [value for _, value in link.reference.query] if link.target.kind is not TargetKind.TEMPLATE else [text]
@@ -107,11 +109,23 @@ def _check_link(reader: _Reader, place: Place, link: Link, at: int) -> Iterator[
         offset = max(text.find(value, offset), 0)
         found = reader.read(reads_of(value))
         if found:
-            yield from reader.findings(place, found, at, partial(_place_in_link, reader.context, link, offset))
+            yield from reader.findings(place, found, moment, partial(_place_in_link, reader.context, link, offset))
 
 
 def _place_in_link(context: CheckContext, link: Link, offset: int, inner: Span) -> Span:
     return context.inside(context.span_of(link), inner.shift(offset))
+
+
+class Moment(NamedTuple):
+    """When a template is filled in.
+
+    Attributes:
+        names: those that are there.
+        step: of the run.
+    """
+
+    names: int
+    step: Step
 
 
 class _Reader:
@@ -120,6 +134,7 @@ class _Reader:
     def __init__(self, context: CheckContext) -> None:
         self.context = context
         self.names = context.availability.names
+        self.writers = Writers(context)
         self.left = MAX_LENGTH
         """How much more is read; below zero nothing is."""
 
@@ -128,66 +143,8 @@ class _Reader:
         self.left -= template.length
         return template.found
 
-    @cached_property
-    def written(self) -> tuple[set[str], ...]:
-        """For each group of blocks the names that nodes or calls in it write."""
-        graph = self.context.graph
-        written: tuple[set[str], ...] = tuple(set() for _ in self.context.resolver.blocks)
-        for place in graph.places:
-            written[graph.group[place.block]].update(place.node.writes)
-        for group, signature in self._called:
-            written[group].update(signature.required_outputs)
-        return written
-
-    @cached_property
-    def optional(self) -> tuple[set[str], ...]:
-        """The same for outputs of calls that may be left out."""
-        optional: tuple[set[str], ...] = tuple(set() for _ in self.context.resolver.blocks)
-        for group, signature in self._called:
-            optional[group].update(p.name for p in signature.outputs if not p.required)
-        return optional
-
-    @property
-    def _called(self) -> Iterator[tuple[int, Signature]]:
-        """The signatures of the libraries called, with the group of blocks that calls them."""
-        graph = self.context.graph
-        for link in graph.links:
-            call = link.target.call
-            if call is not None and call.signature is not None:
-                yield graph.group[graph.places[link.source].block], call.signature
-
-    @cached_property
-    def writers(self) -> dict[str, list[tuple[Place, object]]]:
-        """For each name the nodes that write it, with the schema of what a tool writes."""
-        graph = self.context.graph
-        writers: dict[str, list[tuple[Place, object]]] = {}
-        for place in graph.places:
-            for name in place.node.writes:
-                writers.setdefault(name, []).append((place, self._schema(place, name)))
-        for link in graph.links:
-            call = link.target.call
-            if call is not None and call.signature is not None:
-                for parameter in call.signature.outputs:
-                    writers.setdefault(parameter.name, []).append((graph.places[link.source], None))
-        return writers
-
-    @cached_property
-    def inputs(self) -> tuple[set[str], ...]:
-        """For each group of blocks their inputs."""
-        blocks = self.context.resolver.blocks
-        inputs: tuple[set[str], ...] = tuple(set() for _ in blocks)
-        for group, block in zip(self.context.graph.group, blocks, strict=True):
-            inputs[group].update(p.name for p in (block.signature.inputs if block.signature is not None else ()))
-        return inputs
-
-    def _schema(self, place: Place, name: str) -> object:
-        if not isinstance(place.node, ToolCall):
-            return None
-        tool = self.context.tools.get(place.node.tool)
-        return None if tool is None else result_schema(tool, place.node, name)
-
     def findings(
-        self, place: Place, found: tuple[Read, ...] | Problem, at: int, locate: Locate
+        self, place: Place, found: tuple[Read, ...] | Problem, moment: Moment, locate: Locate
     ) -> Iterator[Diagnostic]:
         """What is wrong with the reads of one string."""
         if isinstance(found, Problem):
@@ -197,56 +154,39 @@ class _Reader:
         for read in found:
             if read.guarded or read.name in PROVIDED:
                 continue
-            if not self.names.has(at, read.name):
-                yield self._unavailable(place, locate(read.span), read.name, at)
-            elif read.fields and (wrong := self._unknown_field(place, read)) is not None:
-                field, tool = wrong
+            if not self.names.has(moment.names, read.name):
+                yield self._unavailable(place, locate(read.span), read.name, moment)
+            elif read.fields and (tool := self.writers.without(place, read, moment.step)) is not None:
+                field = ".".join(map(str, read.fields))
                 yield codes.UNKNOWN_RESULT_FIELD.at(
                     locate(read.span),
                     f'node "{place.node.id}" reads "{field}" of "{read.name}": "{tool}" gives no such field',
                     help="read a field that the tool's returns declares",
                 )
 
-    def _unavailable(self, place: Place, span: Span, name: str, at: int) -> Diagnostic:
+    def _unavailable(self, place: Place, span: Span, name: str, moment: Moment) -> Diagnostic:
         context, node = self.context, place.node
         group = context.graph.group[place.block]
-        if name in self.written[group]:
+        first = self.writers.optional[group].get(name)
+        if first is not None and first < moment.step:
+            return codes.NOT_YET_AVAILABLE.at(
+                span,
+                f'node "{node.id}" reads "{name}", an optional output that may be absent',
+                help=f"read default({name}, …)",
+            )
+        if first is not None or name in self.writers.written[group]:
             return codes.NOT_YET_AVAILABLE.at(
                 span,
                 f'node "{node.id}" reads "{name}", which is not written on every way to it',
                 help=f'write "{name}" before, or read default({name}, …)',
             )
-        if name in self.optional[group]:
-            return codes.NOT_YET_AVAILABLE.at(
-                span,
-                f'node "{node.id}" reads "{name}", an optional output that may be absent',
-                help=f"read default({name}, …)",
-                severity=Severity.WARNING,
-            )
-        available = context.availability.names.of(at)
+        available = context.availability.names.of(moment.names)
         return codes.UNKNOWN_NAME.at(
             span,
             f'node "{node.id}" reads "{name}", which nothing writes or declares',
             help=context.suggester.help(name, available, f'write "{name}" before, or declare it as an input'),
             severity=Severity.ERROR if context.declared[place.block] else Severity.WARNING,
         )
-
-    def _unknown_field(self, place: Place, read: Read) -> tuple[str, str] | None:
-        """The field that is in no result that the name can hold, and the tool; None where one may have it."""
-        if not self.context.tools:
-            return None  # nothing is known of any result
-        writers = self.writers.get(read.name, ())
-        group = self.context.graph.group
-        if not writers or read.name in self.inputs[group[place.block]]:
-            return None
-        context = self.context.constraints.context if self.context.constraints else None
-        if context is not None and read.name in context.available_vars:
-            return None
-        ours = [(p, schema) for p, schema in writers if group[p.block] == group[place.block]]
-        if not ours or not all(lacks(schema, read.fields) for _, schema in ours):
-            return None
-        first = ours[0][0].node
-        return ".".join(map(str, read.fields)), first.tool if isinstance(first, ToolCall) else ""
 
     def selected(self, place: Place, node: End) -> Iterator[Diagnostic]:
         """An end that hands back what is not there: it selects, so a run goes on, and it gets a warning."""
@@ -256,7 +196,7 @@ class _Reader:
         for position, name in enumerate(node.output_keys):
             if context.availability.names.has(at, name) or name in PROVIDED:
                 continue
-            written = name in self.written[group] or name in self.optional[group]
+            written = name in self.writers.written[group] or name in self.writers.optional[group]
             if not written and not context.declared[place.block]:
                 continue  # the context may hold it
             kind = codes.NOT_YET_AVAILABLE if written else codes.UNKNOWN_NAME

@@ -1,7 +1,7 @@
 """What the caller of a generation asked for: a generated document is held to its `Constraints`.
 
-`budgets` counts the nodes, `tools` holds arguments to the schemas and `contracts` looks for the required outputs; the
-rest stands here. Without constraints these rules are silent.
+`budgets` counts the nodes, `tools` holds arguments to the schemas, `contracts` looks for the required outputs and
+`generated_form` at the form of the text; the rest stands here. Without constraints these rules are silent.
 """
 
 from __future__ import annotations
@@ -13,25 +13,19 @@ from agentic_dsl import codes
 from agentic_dsl.ast import Subgraph
 from agentic_dsl.compiler.checks.budgets import counted
 from agentic_dsl.compiler.checks.context import CheckContext, read_signature
+from agentic_dsl.compiler.checks.generated_form import is_word
 from agentic_dsl.compiler.checks.permissions import Held, describe, span_of
 from agentic_dsl.compiler.edges import Link
-from agentic_dsl.compiler.grammar.words import YAML_WORDS
 from agentic_dsl.compiler.parse.permission import parse_permission
 from agentic_dsl.compiler.parse.reference import parse_version
-from agentic_dsl.compiler.resolution import Place, TargetKind
-from agentic_dsl.compiler.templates import strings_in
+from agentic_dsl.compiler.resolution import TargetKind
 from agentic_dsl.constraints import Constraints
 from agentic_dsl.diagnostics import Diagnostic
-from agentic_dsl.node_table import FieldKind, Generated, Node, ToolCall
+from agentic_dsl.node_table import ToolCall
 from agentic_dsl.paths import GENERATED_END, Version
 from agentic_dsl.permission import Permission
 from agentic_dsl.signature import Signature
-from agentic_dsl.span import Span, SpanPath
-
-WORD = re.compile(r"[a-z][a-z0-9_]*")
-"""An id or context key of generated text."""
-
-_END = "end"
+from agentic_dsl.span import Span
 
 
 def check_blocks(context: CheckContext) -> Iterator[Diagnostic]:
@@ -62,20 +56,12 @@ def check_blocks(context: CheckContext) -> Iterator[Diagnostic]:
 
 def _check_block(block: Subgraph, number: int, constraints: Constraints) -> Iterator[Diagnostic]:
     wanted = constraints.block_path
-    below = number and block.path.parent == wanted and _is_word(block.path.name, constraints)
+    below = number and block.path.parent == wanted and is_word(block.path.name, constraints)
     if not below and (number or block.path != wanted):
         yield codes.OTHER_PATH.at(
             block.path_span,
             f'"{block.path}" was generated, "{wanted}" was asked for',
             help=f'write to "{wanted}"' + (f' or a word below it, as "{wanted}/next"' if number else ""),
-        )
-    if block.single:
-        yield codes.NOT_GENERATED_FORM.at(
-            block.path_span, f'"{block.path}" is a single node', help="write graph_type: subgraph with nodes"
-        )
-    if block.requires:
-        yield codes.NOT_GENERATED_FORM.at(
-            block.key_at("requires"), f'"{block.path}" has requires', help="name the version in the call"
         )
     if number and (other := _covered(block, constraints)) is not None:
         yield codes.OTHER_PATH.at(
@@ -207,100 +193,3 @@ def check_granted(context: CheckContext) -> Iterator[Diagnostic]:
                     f'"{block.path}" asks for {describe(asked)}, which was not granted',
                     help="drop it",
                 )
-
-
-def check_form(context: CheckContext) -> Iterator[Diagnostic]:
-    """Fields, words and texts are ones that generated text has."""
-    constraints = context.constraints
-    if constraints is None:
-        return
-    named = frozenset((*constraints.targets, *(spec.path for spec in constraints.libraries)))
-    for place in context.graph.places:
-        yield from _check_fields(place)
-        yield from _check_words(context, place, constraints, named)
-        yield from _check_texts(place, constraints)
-
-
-def _check_fields(place: Place) -> Iterator[Diagnostic]:
-    node: Node = place.node
-    for spec in node.spec.fields:
-        if spec.generated is not Generated.NEVER:
-            continue
-        value = getattr(node, spec.name)
-        if value and value != spec.default:
-            yield codes.NOT_GENERATED_FORM.at(
-                node.key_at(*spec.path),
-                f'node "{node.id}" has {spec.path[-1]}, which generated text never has',
-                help=f"drop {spec.path[-1]}",
-            )
-    for key in node.extra:
-        yield codes.NOT_GENERATED_FORM.at(
-            node.key_at(key), f'node "{node.id}" has the unknown key "{key}"', help=f"drop {key}"
-        )
-
-
-def _check_words(
-    context: CheckContext, place: Place, constraints: Constraints, named: frozenset[str]
-) -> Iterator[Diagnostic]:
-    """Ids and context keys are bounded words that no YAML reader takes for something else; ``named`` are targets."""
-    node = place.node
-    words = [(node.id, context.id_span(place), "id")]
-    for spec in node.spec.fields:
-        if spec.kind is FieldKind.KEYS:
-            words += [(key, node.at(*spec.path, i), "key") for i, key in enumerate(getattr(node, spec.name))]
-        elif spec.writes and spec.kind is FieldKind.VALUES:
-            words += [(key, node.key_at(*spec.path, key), "key") for key in getattr(node, spec.name)]
-    for word, span, what in words:
-        if len(word) > constraints.max_identifier_chars:
-            yield codes.TEXT_TOO_LONG.at(
-                span,
-                f'the {what} "{word}" has {len(word)} characters; max_identifier_chars is '
-                f"{constraints.max_identifier_chars}",
-                help="shorten it",
-            )
-        elif not _is_word(word, constraints):
-            yield codes.NOT_GENERATED_FORM.at(
-                span,
-                f'the {what} "{word}" is no word of generated text',
-                help="use lower-case letters, digits and _, and no word that YAML reads as a value",
-            )
-        elif what == "id" and place.path in named:
-            yield codes.NOT_GENERATED_FORM.at(
-                span,
-                f'the id "{word}" puts a node in the place of "{place.path}", which may be referred to',
-                help="choose another id",
-            )
-        elif word == _END and what == "id" and not node.spec.is_end:
-            yield codes.NOT_GENERATED_FORM.at(
-                span, f'the id "end" is a {node.type}', help="keep that id for an end node"
-            )
-
-
-def _is_word(word: str, constraints: Constraints) -> bool:
-    return WORD.fullmatch(word) is not None and word not in YAML_WORDS and len(word) <= constraints.max_identifier_chars
-
-
-def _check_texts(place: Place, constraints: Constraints) -> Iterator[Diagnostic]:
-    limit = constraints.max_text_chars
-    for path, text in texts_of(place.node):
-        if len(text) > limit:
-            yield codes.TEXT_TOO_LONG.at(
-                place.node.at(*path),
-                f'a text of node "{place.node.id}" has {len(text):,} characters; max_text_chars is {limit:,}',
-                help="shorten it",
-            )
-
-
-_TEXT_KINDS = frozenset({FieldKind.TEXT, FieldKind.NAME, FieldKind.VALUES, FieldKind.PARAMETERS})
-
-
-def texts_of(node: Node) -> Iterator[tuple[SpanPath, str]]:
-    """Every free text of a node, with its place: texts, names, and the strings inside values; inputs of calls too."""
-    for spec in node.spec.fields:
-        value = getattr(node, spec.name)
-        if spec.kind in _TEXT_KINDS and value:
-            yield from strings_in(spec.path, value)
-        elif spec.kind is FieldKind.REFERENCES:
-            for position, reference in enumerate(value):
-                for _, given in reference.query:
-                    yield (*spec.path, position), given

@@ -11,6 +11,7 @@ from agentic_dsl.compiler.checks.context import CheckContext
 from agentic_dsl.compiler.edges import SOURCES, WAIT_FOR, Edge, EdgeKind, Link
 from agentic_dsl.compiler.guards import Begin, Outcome
 from agentic_dsl.compiler.resolution import Place, TargetKind
+from agentic_dsl.compiler.versions import Clash
 from agentic_dsl.diagnostics import Diagnostic
 from agentic_dsl.node_table import Join
 from agentic_dsl.span import Span
@@ -132,31 +133,29 @@ def edge_span(context: CheckContext, edge: Edge) -> Span:
 
 def check_merges(context: CheckContext) -> Iterator[Diagnostic]:
     """Two in-edges of a join that bring different values of one name need a strategy that allows it."""
-    graph = context.graph
-    joins = [(p, p.node) for p in graph.places if isinstance(p.node, Join) and len(graph.incoming[p.number]) > 1]
-    if not joins or not context.versions.contested:
-        return
-    for place, join in joins:
-        met: dict[str, tuple[object, Edge]] = {}
-        reported: set[str] = set()
-        for edge in graph.incoming[place.number]:
-            for name, version in context.versions.on_edge(edge).items():
-                other, first = met.setdefault(name, (version, edge))
-                if other == version or name in reported:
-                    continue
-                reported.add(name)
-                if strategy_for(context, join, name) == DEFAULT_STRATEGY:
-                    yield _conflict(context, place, name, first, edge)
+    for number, clashes in context.clashes.at.items():
+        place = context.graph.places[number]
+        for clash in clashes:
+            if isinstance(place.node, Join) and strategy_for(context, place.node, clash.name) == DEFAULT_STRATEGY:
+                yield _conflict(context, place, clash)
+    unjudged = context.clashes.unjudged
+    if unjudged is not None:
+        place = context.graph.places[unjudged]
+        yield codes.MERGE_LIMIT.at(
+            context.id_span(place),
+            f'from node "{place.node.id}" on so many names are written more than once that their joins are not judged',
+            help="split the document",
+        )
 
 
-def _conflict(context: CheckContext, place: Place, name: str, first: Edge, other: Edge) -> Diagnostic:
-    one, two = (context.graph.places[edge.source].node.id for edge in (first, other))
+def _conflict(context: CheckContext, place: Place, clash: Clash) -> Diagnostic:
+    one, two = (context.graph.places[edge.source].node.id for edge in (clash.first, clash.other))
     node = place.node
     return codes.MERGE_CONFLICT.at(
         node.at("join", "merge_strategy")
         if node.spans.values.get(("join", "merge_strategy"))
         else context.id_span(place),
-        f'join "{node.id}" gets different values of "{name}" from "{one}" and "{two}"',
+        f'join "{node.id}" gets different values of "{clash.name}" from "{one}" and "{two}"',
         help="write to different names, or set join.merge_strategy to deep_merge, array_concat or array_merge_unique",
     )
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from agentic_dsl.compiler.grammar.block_sizes import Span, can_reach
 from agentic_dsl.compiler.grammar.request import Request, excluded_by
-from agentic_dsl.compiler.grammar.schema import Parameter, ToolParameters
-from agentic_dsl.compiler.grammar.value_rules import is_writable
+from agentic_dsl.compiler.grammar.tool_arguments import tool_arguments
 from agentic_dsl.compiler.grammar.words import YAML_WORDS
+from agentic_dsl.constraints import ToolSpec
 from agentic_dsl.errors import ConstraintError
 from agentic_dsl.node_table import (
     GENERATED_TYPES,
@@ -41,6 +41,7 @@ _SHORTEST_TEMPLATE = "{{ now }}"
 
 _SHORTEST_BOOLEAN = "true"
 
+_NO_CALL = "no call of a tool can be written that its schema surely allows"
 
 _FORKED = 3
 """The fewest nodes of a block that begins with a fork: itself and two branches."""
@@ -107,12 +108,18 @@ class Reach:
         return replace(self, wanted=wanted, there=there, reserved=frozenset())
 
     @property
+    def block_words(self) -> frozenset[str]:
+        """Words that would make a further block stand in the place of a target or library, or above one."""
+        return frozenset(re.split("[/?@]", name, maxsplit=1)[0] for name in _below(self.request))
+
+    @property
     def blocks(self) -> int:
         """How many blocks can follow the first."""
         most = self.request.constraints.max_subgraphs - 1
-        taken = frozenset(re.split("[/?@]", name, maxsplit=1)[0] for name in _below(self.request))
         # A block may be called end, which a node may not.
-        words = _free_words(self.request, taken) + (len(End.TYPE) <= self.request.constraints.max_identifier_chars)
+        words = _free_words(self.request, self.block_words) + (
+            len(End.TYPE) <= self.request.constraints.max_identifier_chars
+        )
         return min(most, words) if most and self.further.sizes else 0
 
     @property
@@ -180,25 +187,20 @@ def _unfinished(name: str, request: Request) -> str | None:
     room = request.constraints.max_text_chars
     if name == Assert.TYPE and room < len(_SHORTEST_TEMPLATE):
         return f"no condition fits into max_text_chars, which is {room}"
-    if name == ToolCall.TYPE and request.tools is not None and not any(_fits(*t, room) for t in request.tools.items()):
-        return f"no call of a tool fits into max_text_chars, which is {room}"
+    tools = request.constraints.tools
+    if name == ToolCall.TYPE and tools is not None and not any(_is_callable(tool, room) for tool in tools):
+        refused = [f"{tool.name}: {reason}" for tool in tools if (reason := tool_arguments(tool, room).refused)]
+        return f"no call of a tool can be written with max_text_chars {room}{_listed(refused)}"
     return None
 
 
-def _fits(name: str, tool: ToolParameters, room: int) -> bool:
+def _listed(reasons: list[str]) -> str:
+    return f" ({', '.join(reasons[:3])})" if reasons else ""
+
+
+def _is_callable(tool: ToolSpec, room: int) -> bool:
     """Whether a call of a tool can be written with texts of a length."""
-    if len(name) > room:
-        return False
-    return room >= len(_SHORTEST_TEMPLATE) or not any(p.required and _needs_template(p, room) for p in tool.parameters)
-
-
-def _needs_template(parameter: Parameter, room: int) -> bool:
-    """Whether a parameter has no value that is surely allowed and short enough."""
-    if any(
-        is_writable(value) and not (isinstance(value, str) and len(value) > room) for value in parameter.shape.literals
-    ):
-        return False
-    return bool(parameter.checked) or not parameter.shape.kinds - {"object"}
+    return len(tool.name) <= room and tool_arguments(tool, room).refused is None
 
 
 def _obtainable(request: Request) -> frozenset[str]:
@@ -238,7 +240,9 @@ def _require_types(reach: Reach) -> None:
         return
     request = reach.request
     allowed = request.constraints.allowed_node_types or GENERATED_TYPES
-    reasons = "; ".join(f"{n}: {excluded_by(n, request.constraints) or _unfinished(n, request)}" for n in allowed)
+    reasons = "; ".join(
+        f"{n}: {excluded_by(n, request.constraints) or _unfinished(n, request) or _NO_CALL}" for n in allowed
+    )
     raise ConstraintError(f"no node type is left ({reasons})", help='allow another type, such as "assign"')
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from agentic_dsl.compiler.grammar.enforcement import Level, ReportEntry, without_overlay
 from agentic_dsl.compiler.grammar.held_rules import HELD
 from agentic_dsl.compiler.grammar.request import Request
-from agentic_dsl.constraints import Constraints
+from agentic_dsl.compiler.grammar.schema import ToolParameters
+from agentic_dsl.compiler.grammar.tool_arguments import tool_arguments
+from agentic_dsl.constraints import Constraints, ToolSpec
 from agentic_dsl.node_table import GENERATED_TYPES, GenerateSubgraph
 from agentic_dsl.paths import GENERATED_END
 
@@ -123,21 +125,35 @@ def _tools(lowered: _Lowered) -> Iterator[ReportEntry]:
         return
     number = f"{len(tools)} tool{'s' if len(tools) > 1 else ''}"
     yield _grammar("tools", f"{number}: argument names, required ones, types, enums")
-    for name, known in tools.items():
-        if known.checked:
-            left = f"not in the grammar: {', '.join(known.checked)}"
-            yield ReportEntry(f"tools.{name}", Level.CHECKED, left)
-        for parameter in known.parameters:
-            if parameter.checked:
-                left = ", ".join(parameter.checked)
-                yield _overlay(
-                    f"tools.{name}.{parameter.name}",
-                    f"{left}: a value is one that the schema lists, or a template",
-                    f"not in the grammar: {left}",
-                )
-        for left_out in known.left_out:
-            yield _grammar(f"tools.{name}.{left_out}", "never given: its schema allows no value")
+    for tool in sorted(lowered.constraints.tools or (), key=lambda tool: tool.name):
+        yield from _calls_of(tool, tools[tool.name], lowered.constraints.max_text_chars)
     yield _overlay("tools.returns", "output keys are fields that the result has, where its schema says so")
+
+
+def _calls_of(tool: ToolSpec, known: ToolParameters, room: int) -> Iterator[ReportEntry]:
+    """What one tool's schema says beyond names, types and enumerations."""
+    found = tool_arguments(tool, room)
+    left = f"not in the grammar: {', '.join(known.checked)}" if known.checked else "nothing is left out of the grammar"
+    if len(tool.name) > room:
+        yield _overlay(f"tools.{tool.name}", "never called: its name is longer than max_text_chars", left)
+    elif found.refused is not None:
+        yield _overlay(f"tools.{tool.name}", f"never called: {found.refused}", left)
+    elif known.checked:
+        never = found.rules.never if found.rules is not None else ()
+        kept = f"; never given, as too much depends on them: {', '.join(never)}" if never else ""
+        words = ", ".join(known.checked)
+        yield _overlay(
+            f"tools.{tool.name}", f"{words}: arguments are given only as they are allowed together{kept}", left
+        )
+    by_name = {argument.name: argument for argument in found.arguments}
+    for parameter in known.parameters:
+        if parameter.checked:
+            words, argument = ", ".join(parameter.checked), by_name.get(parameter.name)
+            exact = argument is not None and argument.allowed.exact
+            held = "held while the value is written" if exact else "a value is surely allowed, or a template"
+            yield _overlay(f"tools.{tool.name}.{parameter.name}", f"{words}: {held}", f"not in the grammar: {words}")
+    for left_out in known.left_out:
+        yield _grammar(f"tools.{tool.name}.{left_out}", "never given: its schema allows no value")
 
 
 def _libraries(lowered: _Lowered) -> Iterator[ReportEntry]:

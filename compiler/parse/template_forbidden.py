@@ -27,7 +27,9 @@ from agentic_dsl.template import (
 )
 
 _ENVIRONMENT_FUNCTIONS = frozenset({"env", "environ", "getenv", "get_env"})
-_ENVIRONMENT_NAMES = frozenset({"env", "environ", "os"})
+ENVIRONMENT_NAMES = frozenset({"env", "environ", "os"})
+"""Names whose members may mean the environment."""
+
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*|environ|getenv")
 """What is read of ``env`` and ``os`` when they mean the environment; ``env.region`` is a context key like any other."""
 
@@ -54,9 +56,9 @@ def _environment(expression: Expression, local: set[str]) -> Problem | None:
     match expression:
         case Call(function) if function in _ENVIRONMENT_FUNCTIONS:
             name = function
-        case Member(Name(name), read) if name in _ENVIRONMENT_NAMES - local and _VARIABLE.fullmatch(read):
+        case Member(Name(name), read) if name in ENVIRONMENT_NAMES - local and _VARIABLE.fullmatch(read):
             pass
-        case Item(Name(name), Constant(str(read))) if name in _ENVIRONMENT_NAMES - local and _VARIABLE.fullmatch(read):
+        case Item(Name(name), Constant(str(read))) if name in ENVIRONMENT_NAMES - local and _VARIABLE.fullmatch(read):
             pass
         case _:
             return None

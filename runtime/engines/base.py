@@ -120,7 +120,8 @@ class Stats:
             difference is counted here.
         mask_us: microseconds spent on filling and advancing this request's masks.
         seconds: wall time from the start of its batch to its own end.
-        cached_tokens: tokens of the prompt that were in the engine's cache.
+        cached_tokens: tokens of the prompt that were not read for this request: they were in the engine's cache, or the
+            first request of its batch has the same and they were read for that one.
     """
 
     tokens: int = 0

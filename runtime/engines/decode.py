@@ -57,6 +57,11 @@ class LogitsSource(Protocol):
         ...
 
     @property
+    def shared_tokens(self) -> int:
+        """How many tokens, the same in all prompts, `start` read for the first row alone; known once it was asked."""
+        ...
+
+    @property
     def takes_back(self) -> bool:
         """Whether `step` can take tokens back; known once `start` has been asked."""
         ...
@@ -108,6 +113,7 @@ class Row:
     error: GenerationError | None = None
     passes: int = 0
     jumped: int = 0
+    cached: int = 0
     mask_us: float = 0.0
     seconds: float = 0.0
 
@@ -127,6 +133,7 @@ class Row:
                 jump_forward_tokens=self.jumped,
                 mask_us=self.mask_us,
                 seconds=self.seconds,
+                cached_tokens=self.cached,
             ),
         )
 
@@ -170,6 +177,8 @@ def decode(
         else:
             logits = _ask(source.start, [(*row.prompt, *_step(row).tokens) for row in batch])
             writer.may_jump, started = source.takes_back, True
+            for row in batch[1:]:
+                row.cached = min(source.shared_tokens, len(row.prompt))
         processor.mask(logits)
         for place, (number, row) in enumerate(zip(open_rows, batch, strict=True)):
             writer.write(row, place, choose(logits[place], row.sampling, generators[number]))

@@ -115,6 +115,7 @@ class RandomLogits:
         """Logits for the first tokens; the prompts' contents change nothing."""
         return self._draw()
 
+    shared_tokens = 0
     takes_back = True
     """Nothing was read, so anything can be taken back."""
 

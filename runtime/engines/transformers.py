@@ -39,7 +39,7 @@ class TransformersEngine:
 
     Greedy answers are the same alone and in a batch as far as the model's arithmetic is: padding is masked, but
     matrix products of other shapes round differently, in bfloat16 visibly. Load the model with ``dtype="float32"``
-    where that matters more than speed.
+    where that matters more than memory.
     """
 
     def __init__(
@@ -106,13 +106,16 @@ class ModelLogits:
 
     What all prompts of the batch begin with (the system text, for equal constraints) is read once. The rest is padded
     on the left; padding is masked and positions skip it, so that it changes nothing. Rows that go on by different
-    numbers of tokens are padded in the same way, and what is taken back is masked: gaps change nothing either.
+    numbers of tokens are padded in the same way, and what is taken back is masked: gaps change nothing either. Keys and
+    values stay where they are meanwhile (`kv_cache`).
     """
 
     def __init__(self, model: Any) -> None:
         self._model = model
         self._cache: Any = None
         self._mask: torch.Tensor | None = None
+        self.shared_tokens = 0
+        """See `LogitsSource.shared_tokens`."""
 
     def start(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
         """See `LogitsSource.start`."""
@@ -124,6 +127,7 @@ class ModelLogits:
             self._mask = torch.ones(1, shared, dtype=torch.long, device=device)
             self._forward(torch.tensor([prompts[0][:shared]]), self._mask.cumsum(1) - 1)
             self._cache.batch_repeat_interleave(len(prompts))
+            self.shared_tokens = shared
         else:
             shared = 0
         rest = [list(prompt[shared:]) for prompt in prompts]
@@ -138,10 +142,10 @@ class ModelLogits:
     @property
     def takes_back(self) -> bool:
         """See `LogitsSource.takes_back`: whether the cache is nothing but keys and values of every token."""
-        from transformers.cache_utils import DynamicLayer
+        from agentic_dsl.runtime.engines.kv_cache import GrowingLayer
 
         layers = getattr(self._cache, "layers", ())
-        return bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
+        return bool(layers) and all(type(layer) is GrowingLayer for layer in layers)
 
     def step(self, steps: Sequence[Step]) -> torch.Tensor:
         """See `LogitsSource.step`. Shorter rows are padded on the left of what is new."""
@@ -173,15 +177,12 @@ class ModelLogits:
         """Moves each row's keys and values together once the places that are masked in all rows cost too much."""
         assert self._mask is not None
         width, longest = self._mask.shape[1], int(self._mask.sum(1).max())
-        if width < _GAPS_FROM + longest * _GAPS:
+        if width < _GAPS_FROM + longest * _GAPS or not self.takes_back:
             return
         # Stable: what is masked goes to the left, what is not keeps its order.
         order = self._mask.sort(dim=1, stable=True).indices[:, -longest:]
         for layer in self._cache.layers:
-            rows, heads, _, size = layer.keys.shape
-            layer.keys = layer.keys.gather(2, order[:, None, :, None].expand(rows, heads, longest, size))
-            size = layer.values.shape[-1]
-            layer.values = layer.values.gather(2, order[:, None, :, None].expand(rows, heads, longest, size))
+            layer.select_positions(order)
         self._mask = self._mask.gather(1, order)
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -197,6 +198,8 @@ class ModelLogits:
     def _forward(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         import torch
 
+        from agentic_dsl.runtime.engines.kv_cache import write_in_place
+
         # Not inference_mode: its tensors could not be masked in place.
         with torch.no_grad():
             answer = self._model(
@@ -207,7 +210,7 @@ class ModelLogits:
                 use_cache=True,
                 logits_to_keep=1,  # a prompt's other logits would take 200 kB a token
             )
-            self._cache = answer.past_key_values
+            self._cache = write_in_place(answer.past_key_values)
             logits: torch.Tensor = answer.logits[:, -1, :]
             return logits
 
@@ -226,6 +229,8 @@ def _load_model(name: str, location: str, dtype: str, device: str | None) -> Any
     try:
         import torch
         import transformers
+
+        from agentic_dsl.runtime.engines.kv_cache import read_in_place
     except ImportError as exc:
         raise MissingExtraError.of(exc.name or "transformers", "transformers") from exc
     kind = "auto" if dtype == "auto" else getattr(torch, dtype, None)
@@ -239,6 +244,7 @@ def _load_model(name: str, location: str, dtype: str, device: str | None) -> Any
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(
                 location, dtype=kind, local_files_only=Path(location).is_dir()
             )
+            read_in_place(model)
         return model.to(place).eval()
     # The boundary to transformers, which raises OSError, ValueError, RuntimeError, KeyError and more for bad folders.
     except Exception as exc:

@@ -7,6 +7,7 @@ less: as long as the cost fits, that token is allowed, and no budget is a dead e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,16 +15,17 @@ from agentic_dsl.runtime.matcher.frames import Frame, finish
 from agentic_dsl.runtime.matcher.open_words import OpenWord
 
 if TYPE_CHECKING:
+    from agentic_dsl.runtime.matcher.bounds import Bounds
     from agentic_dsl.runtime.matcher.vocabulary_trie import Node
 
 IMPOSSIBLE = 1 << 40
 """The cost of a text that no tokens spell."""
 
+_MENTIONS = 2
+"""How often the completion spells a new word where nodes are closed by themselves: here, and where it is declared."""
+
 _MARGIN = 4
 """Tokens by which a character that is begun can make a completion dearer, and one for a word that has to be longer."""
-
-_MENTIONS = 3
-"""How often a new word can stand in a completion: where it is written, where it is declared, and in a ``wait_for``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,36 +105,43 @@ def _common_end(one: bytes, other: bytes) -> int:
 
 
 class BudgetGate:
-    """Judges tokens by what is left of the budget; see `overlay.Gate`."""
+    """Judges tokens by what is left of the budget; see `overlay.Gate`.
 
-    __slots__ = ("_after", "_base", "_left", "_root")
+    What a token leads to is allowed iff its completion fits exactly. Most fit by far, so a bound is asked first.
+    """
 
-    def __init__(self, root: Node, base: Costs, left: int) -> None:
-        """``base`` is the completion at the current frame, ``left`` the tokens left, the next one included."""
-        self._root, self._base, self._left = root, base, left
-        self._after: dict[object, tuple[Costs, Frame, Frame]] = {}
+    __slots__ = ("_after", "_base", "_bounds", "_left", "_root")
 
-    def cost(self, frame: Frame) -> int:
-        """The tokens that the completion of a frame takes, end token included."""
-        ending = frame.ending()
-        if ending is None:
-            return self._costs(finish(frame), self._base).total
-        text, key, following = ending
-        if (after := self._after.get(key)) is None:
-            made = following()
-            # The frame is kept, so that what identifies it stays its own.
-            after = self._after[key] = (self._costs(finish(made), self._base), made, frame)
-        return costs(self._root, text + after[0].text, after[0]).total
-
-    def _costs(self, text: bytes, base: Costs) -> Costs:
-        if base.text.endswith(text):
-            start = len(base.text) - len(text)
-            return Costs(text, base.at[start:], -1)
-        return costs(self._root, text, base)
+    def __init__(self, root: Node, base: Callable[[], Costs], left: int, bounds: Bounds) -> None:
+        """``base`` gives the completion at the current frame, ``left`` are the tokens left, the next one included."""
+        self._root, self._base, self._left, self._bounds = root, base, left, bounds
+        self._after: dict[object, tuple[Costs | None, int, Frame, Frame]] = {}
 
     def allows(self, after: Frame) -> bool:
         """Whether the text can still be completed once a token has led to ``after``."""
         return self.cost(after) < self._left
+
+    def cost(self, frame: Frame) -> int:
+        """The tokens that the completion of a frame takes, end token included; a bound of them where that fits."""
+        text, key, following = frame.ending() or (b"", id(frame), lambda: frame)
+        if (known := self._after.get(key)) is None:
+            made = following()
+            # The frames are kept, so that what identifies them stays theirs.
+            known = self._after[key] = (None, self._bounds.completion(made), made, frame)
+        exact, bound, made, kept = known
+        if exact is None:
+            most = bound + len(text)
+            if most < self._left:
+                return most
+            exact = self._costs(finish(made))
+            self._after[key] = (exact, bound, made, kept)
+        return costs(self._root, text + exact.text, exact).total if text else exact.total
+
+    def _costs(self, text: bytes) -> Costs:
+        base = self._base()
+        if base.text.endswith(text):
+            return Costs(text, base.at[len(base.text) - len(text) :], -1)
+        return costs(self._root, text, base)
 
     def room(self, whole: Frame, open_frame: Frame) -> int:
         """How many characters more can surely be afforded in an open place."""
@@ -141,5 +150,15 @@ class BudgetGate:
             if not fresh.is_viable:
                 return 0
             left = self._left - 1 - self.cost(fresh) - _MARGIN
-            return left // _MENTIONS
+            return left // (_MENTIONS if self._bounds.applies(fresh.doc) else self._mentions(fresh))
         return 1 << 20 if self.cost(whole) + _MARGIN < self._left else 0
+
+    def _mentions(self, word: OpenWord) -> int:
+        """How often the completion spells a new word, what is typed of it included."""
+        shorter = word.word
+        longer = word.at(f"{shorter}{word.alphabet.rest[0]}")
+        if len(longer.typed) > word.limit:
+            return 1  # there is no room anyway
+        grown = len(longer.word) - len(shorter)
+        more = len(longer.typed) + len(finish(longer)) - len(word.typed) - len(finish(word))
+        return max(-(-more // max(grown, 1)), 1)

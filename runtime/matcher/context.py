@@ -6,10 +6,11 @@ merge strategy for it (``language.md`` §5, rule 10). Availability is the set of
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
+from agentic_dsl.compiler.parse.template_forbidden import ENVIRONMENT_NAMES
 from agentic_dsl.template import ALWAYS_THERE
 
 Origin = object
@@ -18,7 +19,7 @@ Origin = object
 _NEVER_READ = frozenset({"ctx_snapshots"})
 """Read only with keys that the grammar of generated text lacks."""
 
-_NOT_BARE = frozenset({"and", "or", "not", "in", "true", "false", "null", "env", "environ", "os"})
+_NOT_BARE = ENVIRONMENT_NAMES | {"and", "or", "not", "in", "true", "false", "null"}
 """Words of the template language, and names whose members may mean the environment: read with ``$.`` before them."""
 
 INPUTS = "inputs"
@@ -28,8 +29,10 @@ INPUTS = "inputs"
 class Env:
     """Names with their origins; equal by identity."""
 
-    def __init__(self, origins: Mapping[str, Origin]) -> None:
+    def __init__(self, origins: Mapping[str, Origin], base: Env | None = None) -> None:
+        """``base`` is an environment to which names were added, so that what is known of it is not found again."""
         self.origins = origins
+        self._base = base
 
     def __contains__(self, name: str) -> bool:
         return name in self.origins
@@ -45,21 +48,34 @@ class Env:
     def plus(self, names: Iterable[str], origin: Origin) -> Env:
         """With names written by ``origin``."""
         added = dict.fromkeys(names, origin)
-        return Env({**self.origins, **added}) if added else self
+        return Env({**self.origins, **added}, self) if added else self
 
     @cached_property
     def roots(self) -> tuple[str, ...]:
         """Every spelling with which a template may begin to read a name, sorted."""
-        names = (frozenset(self.origins) | ALWAYS_THERE) - _NEVER_READ
-        spelled = {name for name in names if name not in _NOT_BARE}
-        for name in names:
-            spelled.update((f"$.{name}", f"{INPUTS}.{name}", f"$.{INPUTS}.{name}"))
-        return tuple(sorted(spelled))
+        known = self._base
+        while known is not None and "roots" not in known.__dict__:
+            known = known._base
+        if known is None:
+            return tuple(sorted(_spelled(self.origins.keys() | ALWAYS_THERE)))
+        roots = list(known.roots)
+        for root in _spelled(self.origins.keys() - known.origins.keys() - ALWAYS_THERE):
+            insort(roots, root)
+        return tuple(roots)
 
     @cached_property
     def shortest_read(self) -> str:
         """The shortest of `roots`."""
         return min(self.roots, key=lambda root: (len(root), root))
+
+
+def _spelled(names: Iterable[str]) -> Iterator[str]:
+    """Every way to begin to read some names."""
+    for name in names:
+        if name not in _NEVER_READ:
+            if name not in _NOT_BARE:
+                yield name
+            yield from (f"$.{name}", f"{INPUTS}.{name}", f"$.{INPUTS}.{name}")
 
 
 def intersect(envs: Sequence[Env], node: int) -> Env:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, assert_never
 from agentic_dsl.compiler.grammar.value_rules import ANY, Shape, shape
 from agentic_dsl.compiler.grammar.words import YAML_WORDS
 from agentic_dsl.node_table import NODE_TABLE, Assert, FieldKind, FieldSpec, GenerateSubgraph, Slot, ToolCall
+from agentic_dsl.runtime.matcher.argument_lines import argument_lines
 from agentic_dsl.runtime.matcher.catalogue import UNKNOWN_TOOL, PlannedTool
 from agentic_dsl.runtime.matcher.frames import Fixed, Frame, Option, Then, Words, choice
 from agentic_dsl.runtime.matcher.node_lines import Line, lines_of
 from agentic_dsl.runtime.matcher.open_words import PLAIN, WORD, OpenWord
 from agentic_dsl.runtime.matcher.output_keys import mapping_entries, output_keys, wants_mapping
 from agentic_dsl.runtime.matcher.paths import DynamicPath
-from agentic_dsl.runtime.matcher.plan import END_ID, SHORTEST_TEMPLATE
+from agentic_dsl.runtime.matcher.plan import END_ID
 from agentic_dsl.runtime.matcher.references import (
     FEWEST_BRANCHES,
     branches,
@@ -104,7 +105,7 @@ def _may_be_end(doc: Draft) -> bool:
 
 def _identified(doc: Draft, name: str) -> Frame:
     doc = doc.declared(name)
-    options: list[Option] = [(f"{type_name}\n".encode(), partial(_typed, type_name)) for type_name in types(doc)]
+    options: list[Option] = [(f"{type_name}\n".encode(), partial(of_type, type_name)) for type_name in types(doc)]
     return Fixed(doc, b"\n    type: ", lambda doc: choice(doc, options))
 
 
@@ -152,7 +153,8 @@ def _can_lead_on(doc: Draft, name: str) -> bool:
     return doc.onward(False)
 
 
-def _typed(type_name: str, doc: Draft) -> Frame:
+def of_type(type_name: str, doc: Draft) -> Frame:
+    """Behind ``type:`` and its value: the lines of the type."""
     return _lines(doc.typed(type_name), 0)
 
 
@@ -288,10 +290,10 @@ def _name(doc: Draft, field: FieldSpec, number: int) -> Frame:
     if is_tool and doc.plan.tools is not None:
         names = doc.limits("tool")
         tools = [tool for tool in doc.plan.tools if names is None or tool.name in names]
-        options = [(tool.printed + b"\n", partial(_called, number, tool)) for tool in tools]
+        options = [(tool.printed + b"\n", partial(called, number, tool)) for tool in tools]
         return choice(doc, sorted(options, key=lambda option: len(option[0])))
     names = doc.limits(field.name)
-    then: Then = partial(_called, number, UNKNOWN_TOOL) if is_tool else partial(_after, number)
+    then: Then = partial(called, number, UNKNOWN_TOOL) if is_tool else partial(_after, number)
     return OpenWord(
         doc,
         PLAIN,
@@ -305,39 +307,15 @@ def _name(doc: Draft, field: FieldSpec, number: int) -> Frame:
     )
 
 
-def _called(number: int, tool: PlannedTool, doc: Draft) -> Frame:
+def called(number: int, tool: PlannedTool, doc: Draft) -> Frame:
     """Behind the name of a tool: its arguments."""
     doc = doc._replace(node=doc.node._replace(tool=tool)).with_keys()
-    header = b"    arguments:\n"
-    after = partial(_after, number)
     if tool.parameters is None:
+        header = b"    arguments:\n"
         return choice(doc, [*_line_options(doc, number + 1), (header, partial(_free_argument, number))])
     if not tool.parameters:
-        return after(doc)
-    if any(parameter.required for parameter in tool.parameters):
-        return Fixed(doc, header, lambda doc: choice(doc, _arguments(doc, tool, 0, number)))
-    first = (header, lambda doc: choice(doc, _arguments(doc, tool, 0, number, some=True)))
-    return choice(doc, [*_line_options(doc, number + 1), first])
-
-
-def _arguments(doc: Draft, tool: PlannedTool, at: int, number: int, *, some: bool = False) -> list[Option]:
-    """The argument lines that may come next, a required one first; ``some`` where one has to come."""
-    options: list[Option] = []
-    for position, parameter in enumerate(tool.parameters or ()):
-        if position < at:
-            continue
-        option = (parameter.text, partial(_argument, tool, position, number))
-        if parameter.required:
-            return [option, *options]
-        if parameter.literals or parameter.shape.kinds - {"object"} or doc.plan.max_text >= len(SHORTEST_TEMPLATE):
-            options.append(option)
-    return options if some else [*_line_options(doc, number + 1), *options]
-
-
-def _argument(tool: PlannedTool, position: int, number: int, doc: Draft) -> Frame:
-    parameter = (tool.parameters or ())[position]
-    after: Then = lambda doc: choice(doc, _arguments(doc, tool, position + 1, number))  # noqa: E731
-    return value(doc, parameter.shape, lambda doc: Fixed(doc, b"\n", after), literals=parameter.literals)
+        return _after(number, doc)
+    return argument_lines(doc, tool, lambda doc: _line_options(doc, number + 1))
 
 
 def _free_argument(number: int, doc: Draft) -> Frame:
@@ -443,4 +421,4 @@ def _references(doc: Draft, field: FieldSpec, then: Then) -> Frame:
             return Fixed(doc, f"{listed}]\n".encode(), then)
 
 
-__all__ = ["FOOTER", "NODE", "border", "identify", "types"]
+__all__ = ["FOOTER", "NODE", "border", "called", "identify", "of_type", "types"]

@@ -11,11 +11,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
+from agentic_dsl.runtime.matcher.bounds import Bounds
 from agentic_dsl.runtime.matcher.frames import Choice, Either, Fixed, Frame, Run
 from agentic_dsl.runtime.matcher.open_words import NAME, OpenWord
 from agentic_dsl.runtime.matcher.paths import DYNAMIC, SEGMENT, DynamicPath
@@ -23,6 +25,9 @@ from agentic_dsl.runtime.matcher.scans import Scan, Scans
 from agentic_dsl.runtime.matcher.templates import GuardedRead, InnerText, Member, Read
 from agentic_dsl.runtime.matcher.texts import InTemplate, Text, inside
 from agentic_dsl.runtime.matcher.vocabulary_trie import Node, Row, VocabularyTrie, add, remove
+
+if TYPE_CHECKING:
+    from agentic_dsl.runtime.matcher.plan import Plan
 
 Mask = npt.NDArray[np.int32]
 """A finished row, as engines take it; never changed."""
@@ -71,6 +76,13 @@ class Overlay:
         self.scans = Scans(trie)
         self.end = trie.end_row.view(np.int32)
         self._inside: dict[bytes, Mask | None] = {}
+        self._bounds: WeakKeyDictionary[Plan, Bounds] = WeakKeyDictionary()
+
+    def bounds(self, plan: Plan) -> Bounds:
+        """What completions under a plan can cost."""
+        if (bounds := self._bounds.get(plan)) is None:
+            bounds = self._bounds[plan] = Bounds(plan, self.trie)
+        return bounds
 
     def known(self, run: Run) -> Mask | None:
         """The mask at a place in forced text, where it has been asked for before and depends on nothing else."""
@@ -251,7 +263,7 @@ class _Filling:
         self._add_within(scan, frame.most - frame.used, frame, frame)
         for byte, child in scan.at_once.items():
             self._enter(frame.step(byte), child)
-        if frame.used + longest + frame.doc.plan.longest_read <= frame.most:
+        if frame.used + longest + frame.doc.plan.longest_read <= frame.most and frame.is_even(longest):
             # Far from the bound, and behind at least one character: what follows does not depend on how many.
             inner = frame.at(frame.used + 1)
             for byte, child in scan.later.items():

@@ -32,11 +32,17 @@ SHORTEST_TEMPLATE = "{{ now }}"
 
 @dataclass(frozen=True)
 class PlannedCall:
-    """A library call: how it is written, its inputs in order (name, type, required), the names it surely writes."""
+    """A library call: how it is written, its inputs in order (name, type, required), and what it writes.
+
+    Attributes:
+        outputs: the names that it surely writes.
+        unsure: the optional ones, whose values may change all the same.
+    """
 
     reference: str
     inputs: tuple[tuple[str, str, bool], ...]
     outputs: tuple[str, ...]
+    unsure: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ def _call(doc: Draft, call: PlannedCall, then: Then) -> Frame:
 
 
 def _after_call(call: PlannedCall, then: Then, doc: Draft) -> Frame:
-    doc = doc.calling(call.outputs)
+    doc = doc.calling(call)
     options: list[Option] = [(_NEXT_ITEM, lambda doc: successors(doc, then))]
     if _holds(doc) and doc.padded:
         options.insert(0, (_CLOSE, then))

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from agentic_dsl.compiler.pipeline import CompiledSpec
+    from agentic_dsl.runtime.matcher.state import Draft
     from agentic_dsl.runtime.tokenizer import Tokenizer
+
+
+_AMPLE = 16
+"""Tokens beyond a completion with which any word can go on by some character."""
 
 
 class SemanticMatcher:
@@ -30,6 +35,8 @@ class SemanticMatcher:
     """
 
     __slots__ = (
+        "_bound",
+        "_bounds",
         "_budget",
         "_checked",
         "_costs",
@@ -70,7 +77,9 @@ class SemanticMatcher:
         self._recent = Recent()
         self._checked: npt.NDArray[np.int32] | None = None
         self._budget = plan.constraints.max_output_tokens if max_output_tokens is None else max_output_tokens
-        self._costs: list[Costs] = []
+        self._costs: list[Costs | None] = []
+        self._bounds = self._overlay.bounds(plan)
+        self._bound: tuple[Draft, int | None] | None = None
         if self._budget is not None:
             first = _first_costs(self._frames[0], self._overlay)
             if first.total > self._budget:
@@ -90,26 +99,46 @@ class SemanticMatcher:
             check_bitmask(bitmask, row, len(self._vocabulary.tokens))
             self._checked = bitmask
         frame = self._frames[-1]
-        known = self._overlay.known(frame) if type(frame) is Run and self._budget is None else None
-        bitmask[row] = self._mask() if known is None else known
+        if type(frame) is Run and (known := self._overlay.known(frame)) is not None and self._is_free(frame):
+            bitmask[row] = known
+        else:
+            bitmask[row] = self._mask(frame)
         return True
 
-    def _mask(self) -> Mask:
-        frame = self._frames[-1]
+    def _is_free(self, frame: Frame) -> bool:
+        """Whether every token that the text allows fits into what is left of the budget."""
+        if self._budget is None:
+            return True
+        if self._bound is None or self._bound[0] is not frame.doc:
+            self._bound = frame.doc, self._bounds.after_any_token(frame.doc)
+        bound = self._bound[1]
+        return bound is not None and bound < self._budget - len(self._frames) + 1
+
+    def _mask(self, frame: Frame) -> Mask:
         if self._terminated:
             return self._overlay.end
-        if self._budget is None:
+        if self._budget is None or self._is_free(frame):
             return self._free_mask(frame)
-        left = self._budget - (len(self._frames) - 1)
-        base = self._costs[-1]
+        left = self._budget - len(self._frames) + 1
+        gate = BudgetGate(self._overlay.trie.root, self._cost, left, self._bounds)
+        if self._bounds.completion(frame) + _AMPLE <= left:
+            return self._overlay.mask(frame, gate)
+        base = self._cost()
         if base.total >= left:
             mask: Mask = self._overlay.end.copy() if frame.is_final else np.zeros_like(self._overlay.end)
         else:
-            mask = self._overlay.mask(frame, BudgetGate(self._overlay.trie.root, base, left))
-        if base.first >= 0:
+            mask = self._overlay.mask(frame, gate)
+        if base.first >= 0:  # the policy's own token, where the gate is too careful to see it
             bits = mask.view(np.uint32)
             bits[base.first >> 5] |= np.uint32(1 << (base.first & 31))
         return mask
+
+    def _cost(self) -> Costs:
+        """What the completion costs from here; counted when it is first needed."""
+        if (known := self._costs[-1]) is None:
+            near = next((c for c in reversed(self._costs) if c is not None), None)
+            known = self._costs[-1] = costs(self._overlay.trie.root, finish(self._frames[-1]), near)
+        return known
 
     def _free_mask(self, frame: Frame) -> Mask:
         """The mask without a budget; in the middle of a text the last one still holds."""
@@ -136,13 +165,17 @@ class SemanticMatcher:
         if after is None:
             return False
         if self._budget is not None:
-            base = self._costs[-1]
-            left = self._budget - (len(self._frames) - 1)
-            if base.total >= left and token_id != base.first:
-                return False
-            rest = costs(self._overlay.trie.root, finish(after), base)
-            if rest.total >= left:
-                return False
+            rest: Costs | None = None
+            if not self._is_free(frame):
+                left = self._budget - len(self._frames) + 1
+                if self._bounds.completion(frame) >= left:
+                    base = self._cost()
+                    if base.total >= left and token_id != base.first:
+                        return False
+                if self._bounds.completion(after) >= left:
+                    rest = costs(self._overlay.trie.root, finish(after), self._cost())
+                    if rest.total >= left:
+                        return False
             self._costs.append(rest)
         self._frames.append(after)
         return True
@@ -183,6 +216,7 @@ class SemanticMatcher:
         """See `Matcher.fork`."""
         other = object.__new__(SemanticMatcher)
         other._vocabulary, other._overlay, other._budget = self._vocabulary, self._overlay, self._budget
+        other._bounds, other._bound = self._bounds, self._bound
         other._last, other._recent, other._checked = self._last, Recent(), None
         other._frames, other._costs, other._terminated = list(self._frames), list(self._costs), self._terminated
         return other

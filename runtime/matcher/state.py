@@ -14,7 +14,7 @@ from agentic_dsl.runtime.matcher.blocks import Block, can_close
 from agentic_dsl.runtime.matcher.catalogue import PlannedTool
 from agentic_dsl.runtime.matcher.context import Env, conflicts, intersect, unite
 from agentic_dsl.runtime.matcher.guards import ALWAYS, Guard, failed, merge, succeeded
-from agentic_dsl.runtime.matcher.plan import END_ID, Plan
+from agentic_dsl.runtime.matcher.plan import END_ID, Plan, PlannedCall
 
 ANY_NAME = "*"
 """Stands for a permission of a kind without a name, which limits nothing."""
@@ -240,12 +240,12 @@ class Draft(NamedTuple):
         pending = {**self.pending, name: (*self.pending.get(name, ()), edge)}
         return self._replace(pending=pending, node=node._replace(splits=True))
 
-    def calling(self, outputs: tuple[str, ...]) -> Draft:
+    def calling(self, call: PlannedCall) -> Draft:
         """With a library call in the list that is being written."""
         node = self.node
-        env = node.delivered.plus(outputs, ("call", node.number, node.calls))
+        env = node.delivered.plus(call.outputs, ("call", node.number, node.calls))
         results = dict(self.results)
-        for name in outputs:
+        for name in (*call.outputs, *call.unsure):
             results[name] = (*results.get(name, ()), None)
         return self._replace(node=node._replace(delivered=env, calls=node.calls + 1), results=results)
 

@@ -141,6 +141,10 @@ class Text(Frame):
     def _after_template(self, used: int) -> Frame:
         return self.at(used)
 
+    def is_even(self, longest: int) -> bool:  # noqa: ARG002  # texts with more bounds look at it
+        """Whether the text may end after each of the next ``longest`` characters alike."""
+        return self.used + 1 >= self.least
+
     def repeats(self, other: Frame, longest: int) -> bool:
         """Within one text, away from its bounds, the same tokens may come next after every character."""
         return (

@@ -117,8 +117,15 @@ class VocabularyTrie:
         order = sorted((token, token_id) for token_id, token in enumerate(vocabulary.tokens) if token)
         self.root = TrieNode(order, 0, len(order), 0)
         self.longest = max((len(token) for token, _ in order), default=0)
+        self._spelled: dict[bytes, bool] = {}
         self.end_row = self.row(tuple(vocabulary.eos_token_ids))
         self.end_row.setflags(write=False)
+
+    def spells(self, text: bytes) -> bool:
+        """Whether some token has a text within it."""
+        if (known := self._spelled.get(text)) is None:
+            known = self._spelled[text] = any(text in token for token in self.vocabulary.tokens if token)
+        return known
 
     def row(self, token_ids: Sequence[int]) -> Row:
         """A row with just these tokens."""

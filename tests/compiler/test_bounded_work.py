@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from agentic_dsl import codes
 from agentic_dsl.ast import Document
+from agentic_dsl.compiler import versions
 from agentic_dsl.compiler.check import check
 from agentic_dsl.compiler.checks import budgets
 from agentic_dsl.compiler.checks.context import CheckContext
@@ -151,3 +154,51 @@ def test_the_search_for_circles_ends_and_says_so(monkeypatch: pytest.MonkeyPatch
     assert 1 < len(findings) < 50
     assert findings[-1].message.endswith("leads to itself or to one of the many blocks that do")
     assert findings[-1].is_error
+
+
+# --- many names ------------------------------------------------------------------------------------------------------
+
+
+def _wide(names: int, diamonds: int) -> str:
+    """Two branches that write the same names, then diamonds one behind the other that write some of them again."""
+    keys = [f"k{number}" for number in range(names)]
+    call = "type: dsl_call, prompt_template: x, llm_tool_name: m, output_keys"
+    lines = ["{id: f, type: fork, fork: {branches: [a, b]}}"]
+    lines += [f"{{id: {branch}, {call}: [{', '.join(keys)}], next: j0}}" for branch in "ab"]
+    for at in range(diamonds):
+        join = "type: join, join: {wait_for: ['@all'], merge_strategy: deep_merge}"
+        lines.append(f"{{id: j{at}, {join}, next: [p{at}, q{at}]}}")
+        lines.append(f"{{id: p{at}, type: assign, assign: {{{keys[at % names]}: 1}}, next: j{at + 1}}}")
+        lines.append(f"{{id: q{at}, type: assign, assign: {{own{at}: 1}}, next: j{at + 1}}}")
+    lines += [
+        f"{{id: j{diamonds}, type: join, join: {{wait_for: ['@all'], merge_strategy: deep_merge}}, next: e}}",
+        "{id: e, type: end}",
+    ]
+    return _block("/main/x", "graph_type: subgraph\nnodes:\n" + "".join(f"  - {line}\n" for line in lines))
+
+
+def test_names_that_diamonds_hand_on_take_memory_once() -> None:
+    document = parse(_wide(3_000, 600))
+    tracemalloc.start()
+    try:
+        found = check(document)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert not [d for d in found if d.is_error]
+    assert peak < 30 * 2**20  # a table of all names at each node would take ten times that
+
+
+def test_more_names_than_can_be_followed_are_one_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgets, "MAX_MEMBERS", 2_000)
+    document = parse(_wide(200, 5))
+    assert [d.kind for d in check(document) if d.is_error] == [codes.NAME_LIMIT]
+    assert not [d for d in check(parse(_wide(20, 5))) if d.is_error]
+
+
+def test_joins_beyond_the_limit_of_steps_are_said_to_be_unjudged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "MAX_STEPS", 1_000)
+    document = parse(_wide(200, 50))
+    findings = [d for d in check(document) if d.is_error]
+    assert [d.kind for d in findings] == [codes.MERGE_LIMIT]
+    assert document.source.text[findings[0].span.start : findings[0].span.end].startswith("j")

@@ -162,7 +162,19 @@ def test_an_optional_output_may_be_absent() -> None:
     - {id: e, type: end}
     """
     found = only(subgraph(nodes))
-    assert (found.code, found.text, found.severity) == ("ADL604", "value", "warning")
+    assert (found.code, found.text, found.severity) == ("ADL604", "value", "error")
+    assert found.message == 'node "b" reads "value", an optional output that may be absent'
+    assert codes_of(subgraph(nodes.replace("{{ value }}", "{{ default(value, 1) }}"))) == []
+
+
+def test_an_optional_output_is_not_there_before_the_call() -> None:
+    nodes = """
+    - {id: a, type: assign, assign: {x: "{{ value }}"}, next: ["/lib/memory/state/get_latest@v1?key=k", e]}
+    - {id: e, type: end}
+    """
+    found = only(subgraph(nodes))
+    assert (found.code, found.severity) == ("ADL604", "error")
+    assert found.message == 'node "a" reads "value", which is not written on every way to it'
 
 
 def test_what_an_unstated_contract_gives_is_not_guessed() -> None:

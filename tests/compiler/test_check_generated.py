@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from checking import block, codes_of, errors_of, only, subgraph
+from checking import block, codes_of, errors_of, findings, only, subgraph
 
 from agentic_dsl.compiler.library import Library
 from agentic_dsl.compiler.parse.document import parse
@@ -12,6 +12,7 @@ GOOD = """
 - {id: a, type: assign, assign: {x: "1"}, next: e}
 - {id: e, type: end}
 """
+ENDS = "- {id: a, type: end}\n- {id: b, type: end}"
 TOOL = ToolSpec(name="search", parameters={"properties": {"q": {"type": "string"}}})
 
 
@@ -217,3 +218,23 @@ def test_the_finding_names_the_offender() -> None:
         "/end",
         'node "a" refers to "/end", an end that is not allowed here',
     )
+
+
+MISSPELT = '- {{id: a, type: dsl_call, prompt_template: x, llm_tool_name: m, {}, output_keys: [x], next: "{}"}}'
+
+
+@pytest.mark.parametrize("extra", ["llm_params: {temprature: 1}", "temperature: 1"])
+def test_unknown_keys_of_nodes_are_not_generated(extra: str) -> None:
+    text = generated(MISSPELT.format(extra, SOFT))
+    assert codes_of(text) == ["ADL106"]
+    assert found(text) == ["ADL710"]
+
+
+@pytest.mark.parametrize("keys", ["permiss-ons: [network]", 'version: "1.0"', "stability: stable", "requires: []"])
+def test_blocks_have_the_keys_of_generated_text_only(keys: str) -> None:
+    assert found(generated(keys=keys)) == ([] if keys == "requires: []" else ["ADL710"])
+
+
+def test_an_unknown_key_is_found_where_it_stands() -> None:
+    text = generated("- {id: f, type: fork, fork: {branches: [a, b], bogus: 1}}\n" + ENDS)
+    assert [f.text for f in findings(text, constraints=Constraints()) if f.code == "ADL710"] == ["bogus"]

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from small_graphs import END, SmallGraph, SmallNode, all_graphs, runs
 
 from agentic_dsl import codes
-from agentic_dsl.compiler.availability import Versions, compute_availability
+from agentic_dsl.compiler.availability import compute_availability
 from agentic_dsl.compiler.check import check
 from agentic_dsl.compiler.edges import EdgeKind
 from agentic_dsl.compiler.graph import build_graph
 from agentic_dsl.compiler.guards import compute_guards
+from agentic_dsl.compiler.versions import find_clashes
 
 NOT_ABOUT_RUNS = {codes.UNREACHABLE.code, codes.JOIN_JUMP_EDGE.code}
 """Rules that forbid graphs which could run: what execution says of them is no test of the others."""
@@ -64,16 +65,15 @@ def assert_no_clash_is_overlooked(graph: SmallGraph) -> None:
     if any(finding.is_error for finding in check(graph.document()) if finding.kind is not codes.MERGE_CONFLICT):
         return
     availability = compute_availability(built)
-    versions = Versions(built, availability)
+    found = find_clashes(built, availability)
+    assert found.unjudged is None
     clashes = set().union(*(run.clashes for run in runs(graph)))
-    told: set[tuple[int, str]] = set()
+    told = {(number, clash.name) for number, clashes in found.at.items() for clash in clashes}
     sure: set[tuple[int, str]] = set()
     for number, node in enumerate(graph.nodes):
         edges = built.incoming[number] if node.kind == "join" else ()
         for one, other in combinations(edges, 2):
             shared = availability.delivered(one) & availability.delivered(other)
-            left, right = versions.on_edge(one), versions.on_edge(other)
-            told |= {(number, name) for name in left.keys() & right.keys() if left[name] != right[name]}
             sure |= {(number, name) for name in availability.names.of(shared)}
     assert clashes & sure <= told, graph
 

@@ -93,9 +93,10 @@ def test_a_beginning_that_all_prompts_share_is_read_once_and_changes_nothing(tin
     alone = [outcome(engine_of(tiny).generate([one])[0]) for one in batch]
     lengths: list[tuple[int, ...]] = []
     handle = tiny.model.embed_tokens.register_forward_hook(lambda _, args, __: lengths.append(tuple(args[0].shape)))
-    together = [outcome(result) for result in engine_of(tiny).generate(batch)]
+    results = engine_of(tiny).generate(batch)
     handle.remove()
-    assert together == alone
+    assert [outcome(result) for result in results] == alone
+    assert [result.stats.cached_tokens for result in results] == [0, lengths[0][1], lengths[0][1]]
     assert lengths[0][0] == 1
     # The number's "#" is forced, so it is read with the prompt.
     assert lengths[1] == (3, len(batch[2].prompt.text.encode()) + 1 - lengths[0][1])

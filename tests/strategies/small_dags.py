@@ -29,7 +29,7 @@ LIBRARIES = (
 )
 KEYS = ("x", "y", "res")
 CALLS = ("/lib/x/f", "/lib/x/f?x=1", "/lib/x/f?x={{ y }}", "/lib/x/g@v1?n=3", "/lib/x/g@v1?q=a&n=-1")
-READS = ("x", "y", "res", "q", "now", "$.x", "inputs.q", "x.price", "res.price", "x[0].name", "$.y.price")
+READS = ("x", "y", "res", "q", "now", "$.x", "inputs.q", "x.price", "res.price", "res.other", "x[0].name", "$.y.price", "x.other")
 STRATEGIES = (None, None, "deep_merge", "array_concat", "error_on_conflict")
 
 
@@ -136,7 +136,7 @@ class _Drawing:
     def read(self) -> str:
         name = self.pick(READS)
         if self.results and not self.chance(4):
-            name = f"{self.results[-1]}.price"
+            name = f"{self.pick(self.results)}.{self.pick(('price', 'price', 'other'))}"
         return str(self.pick((name, name, f"length({name})", f"default({name}, 0)")))
 
     def ref(self, name: str) -> Reference:

@@ -24,6 +24,7 @@ tokenizers = pytest.importorskip("tokenizers")
 pytestmark = pytest.mark.masks
 
 from agentic_dsl.runtime.engines import transformers as engine_module  # noqa: E402  # after the skip
+from agentic_dsl.runtime.engines.kv_cache import read_in_place  # noqa: E402  # after the skip
 from agentic_dsl.runtime.engines.local import LocalEngine  # noqa: E402  # after the skip
 from agentic_dsl.runtime.engines.transformers import ModelLogits, TransformersEngine  # noqa: E402  # after the skip
 
@@ -83,13 +84,16 @@ def tiny(merging: Tokenizer) -> Any:
         max_position_embeddings=2048,
         initializer_range=0.4,
     )
-    return transformers.LlamaForCausalLM(config).eval()
+    model = transformers.LlamaForCausalLM(config).eval()
+    read_in_place(model)
+    return model
 
 
 class FreshLogits:
     """A `LogitsSource` without any cache: every row is read from its first token, alone, at every step."""
 
     takes_back = True
+    shared_tokens = 0
 
     def __init__(self, model: Any) -> None:
         self._model = model

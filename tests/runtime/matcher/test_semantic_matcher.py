@@ -139,20 +139,20 @@ def test_costs_are_those_of_the_shortest_segmentation(text):
 REFUSED = {
     "a required output that no node can write": (
         Constraints(context=ContextSignature(required_outputs=("Result",))),
-        'cannot|no node can write the required output "Result"',
+        'the required output "Result" is no key that generated text can write',
     ),
     "a required output without a type that writes": (
         Constraints(allowed_node_types=("start", "end"), context=ContextSignature(required_outputs=("x",))),
-        'no allowed node type writes the required output "x"',
+        'nothing can write the required output "x"',
     ),
     "more nodes than the types allow": (
         Constraints(allowed_node_types=("start", "fork"), min_nodes=2),
-        "min_nodes is 2, but at most 1",
+        "min_nodes is 2, and an answer .* has at most 1",
     ),
-    "only a type that needs a successor": (Constraints(allowed_node_types=("fork",)), "no document can begin"),
-    "only a type that cannot be first": (Constraints(allowed_node_types=("join",)), "no document can begin"),
-    "no tool to call": (Constraints(allowed_node_types=("tool_call",), tools=()), "no document can begin"),
-    "more nodes than one end": (Constraints(allowed_node_types=("end",), min_nodes=2), "at most|no document can begin"),
+    "only a type that needs a successor": (Constraints(allowed_node_types=("fork",)), "no subgraph of fork alone"),
+    "only a type that cannot be first": (Constraints(allowed_node_types=("join",)), "no subgraph of join alone"),
+    "no tool to call": (Constraints(allowed_node_types=("tool_call",), tools=()), "no node type is left"),
+    "more nodes than one end": (Constraints(allowed_node_types=("end",), min_nodes=2), "has at most 1"),
 }
 
 
