@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from agentic_dsl.compiler.pipeline import CompiledSpec
     from agentic_dsl.runtime.mask_store import MaskStore
+    from agentic_dsl.runtime.matcher.explain import Explanation
     from agentic_dsl.runtime.tokenizer import Tokenizer
 
 
@@ -86,6 +87,21 @@ class Matcher:
     def jump_forward(self) -> str:
         """The text that every completion continues with; empty where there is a choice."""
         return self.inner.jump_forward()
+
+    def explain(self, what: int | str | bytes) -> Explanation | None:
+        """Why a token, or a text, may not come next; None where it may.
+
+        Raises:
+            ConstraintError: the matcher is held to a grammar alone, which knows no reasons.
+            UsageError: the tokenizer has no such token.
+        """
+        from agentic_dsl.runtime.matcher.semantic_matcher import SemanticMatcher
+
+        if isinstance(self.inner, SemanticMatcher):
+            return self.inner.explain(what)
+        raise ConstraintError(
+            "a grammar alone knows no reasons", help='match a spec of the dialect "xgrammar" with semantic=True'
+        )
 
     def fork(self) -> Matcher:
         """An independent matcher in the same state, its tokens included."""

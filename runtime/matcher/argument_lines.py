@@ -79,4 +79,4 @@ def _argument(
     ways = {value: line_end(value) for value in classes}
     if tool.rules is None:
         ways = dict.fromkeys(classes, ways[PLAIN])
-    return argument_value(doc, parameter.literals, parameter.allowed, lambda value: ways.get(parameter.class_of(value)))
+    return argument_value(doc, parameter, lambda value: ways.get(parameter.class_of(value)))

@@ -21,18 +21,19 @@ from agentic_dsl.runtime.matcher.texts import whole_template
 from agentic_dsl.runtime.matcher.values import Number
 
 if TYPE_CHECKING:
+    from agentic_dsl.runtime.matcher.catalogue import PlannedParameter
     from agentic_dsl.runtime.matcher.state import Draft
 
 Ways = Callable[[ValueClass], Then | None]
 """What follows a value of a class (see `call_rules`), None where none may stand there."""
 
 
-def argument_value(doc: Draft, literals: Sequence[bytes], allowed: Allowed, ways: Ways) -> Frame:
+def argument_value(doc: Draft, parameter: PlannedParameter, ways: Ways) -> Frame:
     """A value of an argument, of one of the classes that have a way on; there is one."""
-    frames = _scalars(doc, allowed, ways)
-    frames += _words(doc, literals, ways)
-    if allowed.lists and (then := ways(LIST)) is not None:
-        lists = allowed.lists
+    frames = _scalars(doc, parameter.allowed, ways, filled=parameter.filled)
+    frames += _words(doc, parameter.literals, ways)
+    lists = parameter.allowed.lists
+    if lists and (then := ways(LIST)) is not None:
         frames.append(Fixed(doc, b"[", lambda doc: _lists(doc, lists, then)))
     return either(frames)
 
@@ -46,24 +47,25 @@ def _words(doc: Draft, literals: Sequence[bytes], ways: Ways) -> list[Frame]:
     return [Words(doc, tuple(sorted(words)), then) for then, words in by_way.values()]
 
 
-def _scalars(doc: Draft, allowed: Allowed, ways: Ways) -> list[Frame]:
-    """Every way to write a scalar; the policy takes the first."""
+def _scalars(doc: Draft, allowed: Allowed, ways: Ways, *, filled: bool) -> list[Frame]:
+    """Every way to write a scalar; the policy takes the first. ``filled`` where a template may stand within a text."""
     frames: list[Frame] = []
     if allowed.numbers and (then := ways(NUMBER)) is not None:
         frames.append(number(doc, allowed.numbers, then))
     if allowed.words and (then := ways(PLAIN)) is not None:
         frames.append(Words(doc, tuple(sorted(print_value(word).encode() for word in allowed.words)), then))
-    most, filled = doc.plan.max_text, ways(TEMPLATE)
-    text = ways(TEXT) if allowed.texts else None
-    if text is not None:
-        opened = partial(bounded_text, ranges=allowed.texts, then=text, filled=filled)
-        frames.append(Fixed(doc, b'"', lambda doc: opened(doc)))
-    elif allowed.texts and filled is not None:
-        only_filled = partial(bounded_text, ranges=(), then=filled, filled=filled)
-        inner = whole_template(doc, template(doc.node.env), most, filled)
-        if inner is not None:
-            frames.append(Fixed(doc, b'"', lambda doc: only_filled(doc)))
-    elif filled is not None and (inner := whole_template(doc, template(doc.node.env), most, filled)) is not None:
+    literal = ways(TEXT) if allowed.texts else None
+    after_template = ways(TEMPLATE)
+    inner = None
+    if after_template is not None:
+        inner = whole_template(doc, template(doc.node.env), doc.plan.max_text, after_template)
+    if literal is not None or (filled and inner is not None):
+        ranges = allowed.texts if literal is not None else ()
+        then = literal or after_template
+        assert then is not None  # one of the two is there
+        text = partial(bounded_text, ranges=ranges, then=then, filled=after_template)
+        frames.append(Fixed(doc, b'"', lambda doc: text(doc)))
+    elif inner is not None:
         frames.append(Fixed(doc, b'"', lambda _: inner))
     return frames
 
@@ -202,12 +204,12 @@ def _item(doc: Draft, at: _Items) -> list[Frame]:
     """Every way to write the next item."""
     after: Then = partial(_after_item, at.plus(None))
     if not at.one.unique:
-        return _scalars(doc, at.one.items, lambda _: after)
+        return _scalars(doc, at.one.items, lambda _: after, filled=bool(at.one.items.texts))
     closed: Then = lambda doc: Fixed(doc, b"]", at.then)  # noqa: E731
     free = Allowed(numbers=at.one.items.numbers, texts=at.one.items.texts) if at.takes_single else Allowed()
     # Enumerated items are told from each other, so that none comes twice; a template may be anything.
     frames: list[Frame] = [Words(doc, (word,), partial(_after_item, at.plus(word))) for word in at.left]
-    return frames + _scalars(doc, free, lambda value: after if value == TEMPLATE else closed)
+    return frames + _scalars(doc, free, lambda value: after if value == TEMPLATE else closed, filled=bool(free.texts))
 
 
 def _after_item(at: _Items, doc: Draft) -> Frame:

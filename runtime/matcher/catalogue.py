@@ -22,6 +22,7 @@ class PlannedParameter:
         text: from the indent to where the value begins.
         literals: whole values that may stand there, printed.
         allowed: the other literal values that may stand there.
+        filled: whether a text with a template in it may stand there; one whole template may always.
         told_apart: whether what else may be given depends on the value.
     """
 
@@ -30,6 +31,7 @@ class PlannedParameter:
     required: bool
     literals: tuple[bytes, ...]
     allowed: Allowed
+    filled: bool = False
     told_apart: bool = False
 
     @property
@@ -95,5 +97,6 @@ def _parameter(argument: Argument) -> PlannedParameter:
         required=argument.required,
         literals=tuple(print_value(value).encode() for value in argument.literals),
         allowed=argument.allowed,
+        filled=argument.filled,
         told_apart=argument.told_apart,
     )

@@ -64,6 +64,13 @@ class Env:
         return tuple(roots)
 
     @cached_property
+    def spellings(self) -> tuple[tuple[str, list[str]], ...]:
+        """`roots` as beginnings, and the names that may follow each of them."""
+        names = [name for name in {*self.origins, *ALWAYS_THERE} if name not in _NEVER_READ]
+        bare = [name for name in names if name not in _NOT_BARE]
+        return (("", bare), ("$.", names), (f"{INPUTS}.", names), (f"$.{INPUTS}.", names))
+
+    @cached_property
     def shortest_read(self) -> str:
         """The shortest of `roots`."""
         return min(self.roots, key=lambda root: (len(root), root))

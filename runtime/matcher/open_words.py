@@ -67,7 +67,20 @@ class OpenWord(Frame):
         alike: words beside the known ones that what follows tells from others; None where it may tell any word.
     """
 
-    __slots__ = ("alike", "alphabet", "any_case", "end", "fresh", "known", "limit", "taken", "then", "typed")
+    __slots__ = (
+        "_longest",
+        "_special",
+        "alike",
+        "alphabet",
+        "any_case",
+        "end",
+        "fresh",
+        "known",
+        "limit",
+        "taken",
+        "then",
+        "typed",
+    )
 
     def __init__(
         self,
@@ -103,6 +116,8 @@ class OpenWord(Frame):
         self.alphabet, self.end, self.then, self.limit = alphabet, end, then, limit
         self.known, self.fresh, self.taken, self.any_case, self.typed = known, fresh, taken, any_case, typed
         self.alike = None if any_case else alike
+        self._special: frozenset[str] | None = None
+        self._longest = 0
 
     def step(self, byte: int) -> Frame | None:
         """One more character, or what ends the word."""
@@ -127,7 +142,7 @@ class OpenWord(Frame):
 
     def at(self, typed: str, known: Sequence[str] | None = None) -> OpenWord:
         """The frame where this much is typed."""
-        return OpenWord(
+        after = OpenWord(
             self.doc,
             self.alphabet,
             self.end,
@@ -140,6 +155,22 @@ class OpenWord(Frame):
             alike=self.alike,
             typed=typed,
         )
+        if known is None:
+            after._special, after._longest = self._special, self._longest
+        return after
+
+    @property
+    def special(self) -> frozenset[str]:
+        """The words that are known, taken, or told from others by what follows them; the same all along a word."""
+        if self._special is None:
+            self._special = frozenset[str]().union(self.known, self.alike or (), *self.taken)
+            self._longest = max(map(len, self._special), default=0)
+        return self._special
+
+    @property
+    def is_roomy(self) -> bool:
+        """Whether there is room for another word behind every word that is taken."""
+        return bool(self.special) and self._longest + SURELY_VIABLE <= self.limit
 
     def is_word(self, word: str) -> bool:
         """Whether a word may be written."""
@@ -203,16 +234,12 @@ class OpenWord(Frame):
                 if len(word) + SURELY_VIABLE > self.limit:
                     yield word
 
-    def is_special(self, word: str) -> bool:
-        """Whether a word is known, taken, or told from others by what follows it."""
-        return word in self.known or word in (self.alike or ()) or self._is_taken(word)
-
     def new_word(self) -> str:
         """A word that is longer than what is typed and neither known nor special; there must be room for some."""
         for more in range(1, self.limit - len(self.typed) + 1):
             for end in product(self.alphabet.rest if self.typed else self.alphabet.first, repeat=more):
                 word = self.typed + "".join(end)
-                if not self.is_special(word):
+                if word not in self.special:
                     return word
         raise AssertionError(f"no new word begins with {self.typed!r}")  # the caller has seen that there is room
 

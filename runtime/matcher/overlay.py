@@ -334,6 +334,9 @@ class _Filling:
 
     def _names(self, frame: Read, node: Node, wrap: Wrap) -> None:
         """Tokens along names that may be read, and those that end one; no frame is asked inside a name."""
+        if not frame.typed:
+            self._all_names(frame, node, wrap)
+            return
         roots = frame.env.roots
         ranges: list[tuple[int, int, Node]] = [(bisect_left(roots, frame.typed), len(frame.typed), node)]
         while ranges:
@@ -353,6 +356,24 @@ class _Filling:
                     ranges.append((at, size + 1, below))
                 at = bisect_left(roots, prefix + chr(ord(char) + 1), at)
 
+    def _all_names(self, frame: Read, node: Node, wrap: Wrap) -> None:
+        """The same where a name begins: what a name spells is known for each of them."""
+        env, along = frame.env, self.overlay.scans.along
+        for prefix, names in env.spellings:
+            before, reached = along(node, prefix)
+            self.found += before
+            if reached is None:
+                continue
+            for name in names:
+                tokens, end = along(reached, name)
+                if tokens:
+                    self.found += tokens
+                if end is not None:
+                    whole = Read(frame.doc, env, frame.end, frame.then, prefix + name)
+                    for byte in (*_STEPS, *frame.end):
+                        if (child := end.children.get(byte)) is not None:
+                            self._enter(wrap(whole.step(byte)), child)
+
     def _step_each(self, frame: Frame, exits: Mapping[int, Node], wrap: Wrap) -> None:
         for byte, child in exits.items():
             self._enter(wrap(frame.step(byte)), child)
@@ -370,7 +391,8 @@ class _Filling:
         scan = self.overlay.scans.word(node, frame.alphabet, frame.end, begun=bool(frame.typed))
         room = frame.limit - len(frame.typed)
         self._add_within(scan, room, frame, frame)
-        self._exclude(frame, node)
+        if not frame.is_roomy:
+            self._exclude(frame, node)
         if self.gate is not None:
             self._towards_known(frame, node)
         if self.gate is None and frame.alike is not None and scan.longest < room:
@@ -389,11 +411,11 @@ class _Filling:
         if scan.later:
             self.row |= self._ending(frame, scan.later, wrap)
             for text, ways in scan.by_text.items():
-                if text and frame.is_special(frame.typed + text):
+                if text and frame.typed + text in frame.special:
                     self._judge_alone(frame, frame.typed + text, ways, wrap)
         if not scan.at_once or not frame.typed:
             return
-        if not frame.is_special(frame.typed):
+        if frame.typed not in frame.special:
             self.row |= self._ending(frame, scan.at_once, wrap)
             return
         for byte, child in scan.at_once.items():

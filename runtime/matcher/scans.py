@@ -59,6 +59,10 @@ class Scan:
         return max((len(text) for text, _, _ in self.leaving), default=0)
 
 
+_MOST_TEXTS = 50_000
+"""Names of which the tokens are kept."""
+
+
 class Scans:
     """The tables of one vocabulary, each made when it is first asked for."""
 
@@ -66,6 +70,7 @@ class Scans:
         self.trie = trie
         # The node is kept with its table, so that what identifies it stays its own.
         self._tables: dict[tuple[object, ...], tuple[Node, Scan]] = {}
+        self._along: dict[tuple[int, str], tuple[Node, list[int], Node | None]] = {}
 
     def text(self, node: Node, *, templates: bool, brace: bool) -> Scan:
         """Characters of a text; quotes and escapes leave, and braces where ``templates``."""
@@ -83,11 +88,31 @@ class Scans:
         here = alphabet.rest if begun else alphabet.first
         return self._table(node, (here, alphabet.rest, end), lambda s: s.word(here, alphabet.rest, end))
 
+    def along(self, node: Node, text: str) -> tuple[list[int], Node | None]:
+        """The tokens along a text, and the node behind all of it; None where no token reaches beyond."""
+        key = (id(node), text)
+        if (known := self._along.get(key)) is None:
+            if len(self._along) >= _MOST_TEXTS:
+                self._along.clear()
+            known = self._along[key] = (node, *_along(node, text))
+        return known[1:]
+
     def _table(self, node: Node, kind: tuple[object, ...], make: Callable[[_Scanner], Scan]) -> Scan:
         key = (id(node), *kind)
         if (found := self._tables.get(key)) is None:
             found = self._tables[key] = (node, make(_Scanner(self.trie, node)))
         return found[1]
+
+
+def _along(node: Node, text: str) -> tuple[list[int], Node | None]:
+    found: list[int] = []
+    for byte in text.encode():
+        child = node.children.get(byte)
+        if child is None:
+            return found, None
+        found += child.tokens
+        node = child
+    return found, node if node.children else None
 
 
 class _Scanner:

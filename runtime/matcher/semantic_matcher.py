@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from agentic_dsl.compiler.pipeline import CompiledSpec
+    from agentic_dsl.runtime.matcher.explain import Explanation
     from agentic_dsl.runtime.matcher.state import Draft
     from agentic_dsl.runtime.tokenizer import Tokenizer
 
@@ -45,6 +46,8 @@ class SemanticMatcher:
         "_overlay",
         "_recent",
         "_terminated",
+        "_tokenizer",
+        "_tokens",
         "_vocabulary",
     )
 
@@ -69,7 +72,8 @@ class SemanticMatcher:
                 many tokens are needed), or the tokenizer cannot spell one.
         """
         plan = plan_of(source)
-        self._vocabulary = tokenizer.vocabulary
+        self._tokenizer, self._vocabulary = tokenizer, tokenizer.vocabulary
+        self._tokens: list[int] = []
         self._overlay = overlay if overlay is not None else Overlay(trie_of(tokenizer.vocabulary))
         self._frames: list[Frame] = [settle(start(plan))]
         self._terminated = False
@@ -178,6 +182,7 @@ class SemanticMatcher:
                         return False
             self._costs.append(rest)
         self._frames.append(after)
+        self._tokens.append(token_id)
         return True
 
     def rollback(self, n: int) -> None:
@@ -194,6 +199,7 @@ class SemanticMatcher:
             n -= 1
         if n:
             del self._frames[-n:]
+            del self._tokens[-n:]
             if self._budget is not None:
                 del self._costs[-n:]
 
@@ -212,10 +218,32 @@ class SemanticMatcher:
         """The text that the completion policy would write from here; in the middle of a character, what follows it."""
         return finish(self._frames[-1]).decode("utf-8", "ignore")
 
+    def explain(self, what: int | str | bytes) -> Explanation | None:
+        """Why a token, or a text, may not come next: what is expected there, and what forbids it.
+
+        Args:
+            what: the id of a token, or a text.
+
+        Returns:
+            The explanation, with the nearest legal words; None where it may come.
+
+        Raises:
+            UsageError: the tokenizer has no such token.
+        """
+        from agentic_dsl.runtime.matcher.explain import explain
+        from agentic_dsl.runtime.matcher.explain_trace import explain_trace
+
+        if isinstance(what, int):
+            plan, tokens = self._frames[0].doc.plan, [*self._tokens, what]
+            return explain_trace(plan, self._tokenizer, tokens, max_output_tokens=self._budget, whole=False)
+        accepted = b"".join(self._vocabulary.tokens[token] or b"" for token in self._tokens)
+        return explain(self.frame, what, before=accepted)
+
     def fork(self) -> SemanticMatcher:
         """See `Matcher.fork`."""
         other = object.__new__(SemanticMatcher)
         other._vocabulary, other._overlay, other._budget = self._vocabulary, self._overlay, self._budget
+        other._tokenizer, other._tokens = self._tokenizer, list(self._tokens)
         other._bounds, other._bound = self._bounds, self._bound
         other._last, other._recent, other._checked = self._last, Recent(), None
         other._frames, other._costs, other._terminated = list(self._frames), list(self._costs), self._terminated

@@ -102,3 +102,23 @@ def test_a_budget_is_kept_and_one_that_is_too_small_is_refused_with_the_number()
 def test_a_spec_in_another_dialect_is_refused() -> None:
     with pytest.raises(ConstraintError, match="gbnf"):
         Matcher(compile(Constraints(), dialect="gbnf"), load_tokenizer("bytes"))
+
+
+def test_a_matcher_explains_what_it_refuses() -> None:
+    tokenizer = load_tokenizer("bytes")
+    matcher = Matcher(compile(Constraints(allowed_node_types=("assign", "end"))), tokenizer)
+    for byte in matcher.jump_forward().encode() + b"a\n    type: ":
+        assert matcher.accept(byte)
+    assert matcher.explain("assign\n") is None
+    refused = matcher.explain("fork\n")
+    assert refused is not None
+    assert "assign" in refused.message
+    token = matcher.explain(ord("f"))
+    assert token is not None
+    assert matcher.explain(ord("a")) is None
+
+
+def test_a_grammar_alone_knows_no_reasons() -> None:
+    matcher = Matcher(compile(Constraints()), load_tokenizer("bytes"), semantic=False)
+    with pytest.raises(ConstraintError, match="knows no reasons"):
+        matcher.explain("x")
