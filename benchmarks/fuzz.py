@@ -6,6 +6,7 @@ turns a piece round, or puts in something nasty. One in ten is checked and forma
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -36,8 +37,17 @@ def mutated(text: str, random: Random) -> str:
     return text
 
 
-def main(count: int = 100_000, seed: int = 0) -> int:
+def main() -> int:
     """Runs the mutations; 1 at the first one that raises, whose text is printed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", nargs="?", type=int, default=100_000, help="how many mutations")
+    parser.add_argument("seed", nargs="?", type=int, default=0)
+    options = parser.parse_args()
+    return fuzz(options.count, options.seed)
+
+
+def fuzz(count: int, seed: int) -> int:
+    """Tries so many mutations; 1 at the first one that raises."""
     random = Random(seed)
     files = sorted((*ROOT.glob("tests/fixtures/**/*.md"), *ROOT.glob("examples/**/*.md")))
     starts = [file.read_text(encoding="utf-8")[:LONGEST] for file in files]
@@ -58,4 +68,4 @@ def main(count: int = 100_000, seed: int = 0) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    sys.exit(main())

@@ -82,7 +82,9 @@ def _tool(name: str, properties: Schema, **whole: Any) -> ToolSpec:
 
 
 BOUNDED = (
-    _tool("page", {"limit": {"type": "integer", "minimum": 1, "maximum": 250}, "q": {"type": "string", "minLength": 3}}),
+    _tool(
+        "page", {"limit": {"type": "integer", "minimum": 1, "maximum": 250}, "q": {"type": "string", "minLength": 3}}
+    ),
     _tool("buy", {"price": {"type": "number", "exclusiveMinimum": 0, "multipleOf": 0.01}}, required=["price"]),
     _tool("tag", {"tags": {"type": "array", "items": {"type": "string", "maxLength": 4}, "minItems": 2}}),
     _tool("pick", {"of": {"type": "array", "items": {"enum": ["x", "y", 3]}, "uniqueItems": True, "minItems": 2}}),
@@ -100,7 +102,9 @@ RULED = (
     _tool("with", _LIMITS, dependentRequired={"n": ["w"], "w": ["s"]}),
     _tool("either", _LIMITS, oneOf=[{"required": ["n"]}, {"required": ["s"]}]),
     _tool("not both", _LIMITS, **{"not": {"required": ["n", "s"]}}),
-    _tool("if", _LIMITS, **{"if": {"properties": {"w": {"const": "on"}}, "required": ["w"]}, "then": {"minProperties": 3}}),
+    _tool(
+        "if", _LIMITS, **{"if": {"properties": {"w": {"const": "on"}}, "required": ["w"]}, "then": {"minProperties": 3}}
+    ),
     _tool("deep", _LIMITS, anyOf=[{"properties": {"s": {"pattern": "^a"}, "n": {"minimum": 3}}}, {"maxProperties": 1}]),
     _tool("names", _LIMITS, propertyNames={"pattern": "^[nw]$"}, patternProperties={"^n": {"minimum": 7}}),
     _tool("all", _LIMITS, allOf=[{"properties": {"s": {"maxLength": 5}}}, {"minProperties": 1}], required=["n"]),

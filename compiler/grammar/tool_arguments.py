@@ -32,6 +32,10 @@ from agentic_dsl.constraints import ToolSpec
 SHORTEST_TEMPLATE = "{{ now }}"
 """A template that can stand anywhere."""
 
+_MOST_RULED = 200
+"""Arguments of a tool whose schema says which may be given together; beyond, optional ones are left out."""
+
+_JUDGING = JUDGED | {"then", "else"}
 _OF_SINGLE = frozenset({"type", "properties", "required", "additionalProperties", "patternProperties"})
 """Keywords of the whole schema that are about one argument at a time."""
 
@@ -43,6 +47,7 @@ class Argument:
     Attributes:
         literals: values that may stand there and are not among those of ``allowed``.
         allowed: further values.
+        filled: whether a text with a template in it may stand there; one whole template may always.
         told_apart: whether what else may be given depends on the value.
     """
 
@@ -50,6 +55,7 @@ class Argument:
     required: bool
     literals: tuple[Any, ...]
     allowed: Allowed
+    filled: bool = False
     told_apart: bool = False
 
     def can_be_given(self, *, templates: bool) -> bool:
@@ -93,7 +99,7 @@ def _read(parameters: tuple[Parameter, ...], schema: str, room: int) -> ToolArgu
             return ToolArguments((), refused=f'"{parameter.name}" is required and is none of its arguments')
     templates = room >= len(SHORTEST_TEMPLATE)
     root, single = compiled.schema, _about_single(compiled.schema)
-    whole = {word: part for word, part in root.items() if word in JUDGED and word not in _OF_SINGLE}
+    whole = {word: part for word, part in root.items() if word in _JUDGING and word not in _OF_SINGLE}
     if "allOf" in whole and len(single.get("allOf", ())) == len(whole["allOf"]):
         del whole["allOf"]
     told = ToldApart.by(whole, root) if whole else ToldApart()
@@ -104,20 +110,29 @@ def _read(parameters: tuple[Parameter, ...], schema: str, room: int) -> ToolArgu
         return ToolArguments(given, refused=f'no value of "{lacking[0]}" can be written')
     if not whole:
         return ToolArguments(given)
+    kept = tuple(one for at, one in enumerate(given) if one.required or at < _MOST_RULED // 2)
+    if len(given) > _MOST_RULED:
+        if len(kept) > _MOST_RULED:
+            return ToolArguments(given, refused=f"more than {_MOST_RULED} arguments under {', '.join(whole)}")
+        dropped = tuple(one.name for one in given if one not in kept)
+        given = kept
+    else:
+        dropped = ()
     rules = CallRules(compiled, given, told, templates=templates)
+    rules.never += dropped
     refused = None if rules.is_satisfiable else f"no call is surely valid under {', '.join(whole)}"
     return ToolArguments(given, rules, refused)
 
 
 def _about_single(schema: Mapping[str, Any]) -> dict[str, Any]:
     """What a schema says of each argument by itself; parts of ``allOf`` that say nothing else are among it."""
-    single = {word: part for word, part in schema.items() if word in _OF_SINGLE or word not in JUDGED}
+    single = {word: part for word, part in schema.items() if word in _OF_SINGLE or word not in _JUDGING}
     parts = [part for part in schema.get("allOf", ()) if isinstance(part, Mapping) and _is_single(part)]
     return single | ({"allOf": parts} if parts else {})
 
 
 def _is_single(part: Mapping[str, Any]) -> bool:
-    return part.keys() & JUDGED <= {"type", "properties", "required"} and part.get("type", "object") == "object"
+    return part.keys() & _JUDGING <= {"type", "properties", "required"} and part.get("type", "object") == "object"
 
 
 def _argument(parameter: Parameter, alone: CompiledSchema, told: ToldApart, room: int, templates: bool) -> Argument:
@@ -143,7 +158,7 @@ def _argument(parameter: Parameter, alone: CompiledSchema, told: ToldApart, room
         plain = _plain(value)
         if writable and not any(same_value(plain, one) for one in kept) and not list(alone.findings({name: plain})):
             kept.append(plain)
-    return Argument(name, parameter.required, tuple(kept), allowed, told_apart)
+    return Argument(name, parameter.required, tuple(kept), allowed, "string" in parameter.shape.kinds, told_apart)
 
 
 def _schemas(name: str, alone: CompiledSchema) -> list[Any]:

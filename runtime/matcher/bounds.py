@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from agentic_dsl.compiler.grammar.argument_values import Allowed
 from agentic_dsl.node_table import FieldKind, ToolCall
-from agentic_dsl.runtime.matcher.catalogue import PlannedTool
+from agentic_dsl.runtime.matcher.catalogue import PlannedParameter, PlannedTool
 from agentic_dsl.runtime.matcher.completion import IMPOSSIBLE, costs
 from agentic_dsl.runtime.matcher.context import Env, intersect
 from agentic_dsl.runtime.matcher.frames import Frame, finish
@@ -31,6 +32,9 @@ _PUNCTUATION = 24
 _FEWEST_NODES = 4
 """Where a block can have fewer nodes, the sample documents below are not possible."""
 
+_SCALAR = 24
+"""Bytes of the shortest value of any kind: a number, a template, an empty text or list."""
+
 _MANY_TOOLS = 64
 """With more tools than this the cost of their arguments is bounded by bytes, which takes no time."""
 
@@ -40,6 +44,14 @@ _TYPE = b"type: "
 _CLOSES = frozenset({"end", "assert", "assign", "codelet_call"})
 _WRITES = frozenset({"assign", "codelet_call", "dsl_call", "tool_call", "generate_subgraph"})
 """Types of which the policy takes one for a named node without asking what other nodes are named, by what it needs."""
+
+
+_Standing = tuple[frozenset[str], frozenset[tuple[str, frozenset[str]]]]
+"""What of a document decides how its nodes are closed: what is required, and what its permissions limit it to."""
+
+
+def _standing(doc: Draft) -> _Standing:
+    return doc.required, frozenset(doc.granted.items())
 
 
 @dataclass(frozen=True)
@@ -57,8 +69,8 @@ class Bounds:
     def __init__(self, plan: Plan, trie: VocabularyTrie) -> None:
         self._plan, self._trie, self._root = plan, trie, trie.root
         self._references: dict[str, int] = {}
-        self._parts: dict[frozenset[str], _Parts] = {}
-        self._closing: dict[tuple[str, tuple[str, ...]], int] = {}
+        self._parts: dict[_Standing, _Parts] = {}
+        self._closing: dict[tuple[str, tuple[str, ...], _Standing], int] = {}
         self._pending: dict[tuple[str, int], tuple[tuple[InEdge, ...], int]] = {}
 
     def after_any_token(self, doc: Draft) -> int | None:
@@ -68,7 +80,7 @@ class Bounds:
         """
         if not self._applies(doc):
             return None
-        parts = self._of(doc.required)
+        parts = self._of(doc)
         missing_nodes = max(0, self._plan.constraints.min_nodes - doc.total)
         name = self._reference + parts.new
         fixed = self._line + parts.node + self._calls + self._names * name + self._footer
@@ -121,29 +133,31 @@ class Bounds:
         constraints = self._plan.constraints.model_copy(update={"min_nodes": 1})
         return replace(self._plan, constraints=constraints)
 
-    def _of(self, required: frozenset[str]) -> _Parts:
-        if (parts := self._parts.get(required)) is None:
-            parts = self._parts[required] = _Parts(
-                node=max(map(self._cost, self._nodes(required))),
-                new=self._cost(self._closed(required, "a", {})) + self._plan.max_word,
+    def _of(self, doc: Draft) -> _Parts:
+        key = _standing(doc)
+        if (parts := self._parts.get(key)) is None:
+            parts = self._parts[key] = _Parts(
+                node=max(map(self._cost, self._nodes(doc))),
+                new=self._cost(self._closed(doc, "a", {})) + self._plan.max_word,
                 head=self._cost(finish(start(self._lenient)).partition(b"\nnodes:\n")[0]) + 4,
             )
         return parts
 
-    def _sample(self, required: frozenset[str], name: str, origins: Mapping[str, object]) -> Draft:
-        """A document with one declared node that has named another."""
+    def _sample(self, like: Draft, name: str, origins: Mapping[str, object]) -> Draft:
+        """A document of the same standing with one declared node that has named another."""
         doc: Draft = start(self._lenient).doc
         edge = InEdge(0, "r", True, ALWAYS, Env({**doc.begin.origins, **origins}))
-        return doc._replace(required=required, n=1, ids=frozenset({"r"}), pending={name: (edge,)})
+        doc = doc._replace(required=like.required, granted=like.granted)
+        return doc._replace(n=1, ids=frozenset({"r"}), pending={name: (edge,)})
 
-    def _closed(self, required: frozenset[str], name: str, origins: Mapping[str, object]) -> bytes:
+    def _closed(self, like: Draft, name: str, origins: Mapping[str, object]) -> bytes:
         """How the policy closes a node."""
-        return finish(border(self._sample(required, name, origins))).removesuffix(FOOTER)
+        return finish(border(self._sample(like, name, origins))).removesuffix(FOOTER)
 
-    def _nodes(self, required: frozenset[str]) -> Iterator[bytes]:
+    def _nodes(self, like: Draft) -> Iterator[bytes]:
         """Every node as the policy would write it from its type on, with what is required and without."""
-        for names in {required, frozenset[str]()}:
-            doc = self._sample(names, "x", {}).declared("x")
+        for names in {like.required, frozenset[str]()}:
+            doc = self._sample(like._replace(required=names), "x", {}).declared("x")
             for type_name in types(doc):
                 if type_name == ToolCall.TYPE and self._plan.tools:
                     yield from self._tool_calls(doc, self._plan.tools)
@@ -153,7 +167,7 @@ class Bounds:
     def _tool_calls(self, doc: Draft, tools: tuple[PlannedTool, ...]) -> Iterator[bytes]:
         number = next(n for n, line in enumerate(self._plan.lines[ToolCall.TYPE]) if line.field.kind is FieldKind.NAME)
         doc = doc.typed(ToolCall.TYPE)
-        shown = tools if len(tools) <= _MANY_TOOLS else (max(tools, key=_required_bytes),)
+        shown = tools if len(tools) <= _MANY_TOOLS else (max(tools, key=_call_bytes),)
         for tool in shown:
             yield b"tool_call\n    tool: " + tool.printed + b"\n" + finish(called(number, tool, doc))
 
@@ -181,10 +195,9 @@ class Bounds:
     def _in_tool(self, tool: PlannedTool) -> int:
         """Bytes that finish what stands in the lines of a tool: its name, an argument, a field of its result."""
         longest = [len(tool.printed), _longest_name(tool.returns)]
-        parameters = tool.parameters or ()
-        longest += [len(given.text) + max(map(len, given.literals), default=8) for given in parameters]
-        if len(self._plan.tools or ()) > _MANY_TOOLS:
-            longest.append(_required_bytes(tool))
+        longest += [_line_bytes(given) for given in tool.parameters or ()]
+        if len(self._plan.tools or ()) > _MANY_TOOLS or tool.rules is not None:
+            longest.append(_call_bytes(tool))
         return max(longest)
 
     @cached_property
@@ -223,10 +236,10 @@ class Bounds:
             return known[1]
         env = intersect([edge.env for edge in edges], doc.n)
         missing = env.missing(doc.required)
-        if (cost := self._closing.get((name, missing))) is None:
+        kind = (name, missing, _standing(doc))
+        if (cost := self._closing.get(kind)) is None:
             there = dict.fromkeys(doc.required.difference(missing), object())
-            required = doc.required
-            cost = self._closing[name, missing] = self._cost(self._closed(required, name, there))
+            cost = self._closing[kind] = self._cost(self._closed(doc, name, there))
         if len(self._pending) > _MOST_PENDING:
             self._pending.clear()
         self._pending[key] = edges, cost  # the edges are kept, so that their number stays theirs
@@ -241,13 +254,23 @@ def _bytes_of_call(reference: str, inputs: tuple[tuple[str, str, bool], ...]) ->
     return len(reference) + 8 + sum(len(name) + 8 for name, _, _ in inputs)
 
 
-def _required_bytes(tool: PlannedTool) -> int:
-    """Bytes that surely suffice for the arguments that a tool requires."""
-    return sum(
-        len(parameter.text) + max(min(map(len, parameter.literals), default=0), 24)
-        for parameter in tool.parameters or ()
-        if parameter.required
-    )
+def _call_bytes(tool: PlannedTool) -> int:
+    """Bytes that surely suffice for the arguments that a call needs; rules of the tool may ask for any of them."""
+    parameters = tool.parameters or ()
+    return sum(_line_bytes(given) for given in parameters if given.required or tool.rules is not None)
+
+
+def _line_bytes(given: PlannedParameter) -> int:
+    """Bytes that surely suffice for an argument."""
+    return len(given.text) + max(map(len, given.literals), default=0) + _value_bytes(given.allowed)
+
+
+def _value_bytes(allowed: Allowed) -> int:
+    """Bytes that surely suffice for the shortest value that goes on from any beginning of one."""
+    words = max((len(str(word).encode()) + 4 for word in allowed.words), default=0)
+    texts = max((low for low, _ in allowed.texts), default=0)
+    lists = max((each.low * (_value_bytes(each.items) + 2) for each in allowed.lists), default=0)
+    return _SCALAR + max(words, texts, lists)
 
 
 def _longest_name(schema: Any, depth: int = 0) -> int:

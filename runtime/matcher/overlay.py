@@ -21,9 +21,10 @@ from agentic_dsl.runtime.matcher.bounds import Bounds
 from agentic_dsl.runtime.matcher.frames import Choice, Either, Fixed, Frame, Run
 from agentic_dsl.runtime.matcher.open_words import NAME, OpenWord
 from agentic_dsl.runtime.matcher.paths import DYNAMIC, SEGMENT, DynamicPath
+from agentic_dsl.runtime.matcher.queries import URL, UrlText
 from agentic_dsl.runtime.matcher.scans import Scan, Scans
 from agentic_dsl.runtime.matcher.templates import GuardedRead, InnerText, Member, Read
-from agentic_dsl.runtime.matcher.texts import InTemplate, Text, inside
+from agentic_dsl.runtime.matcher.texts import InTemplate, Text, characters, closing, inside
 from agentic_dsl.runtime.matcher.vocabulary_trie import Node, Row, VocabularyTrie, add, remove
 
 if TYPE_CHECKING:
@@ -239,11 +240,10 @@ class _Filling:
                 self._text(frame, node)
             case OpenWord() if frame.fresh:
                 self._word(frame, node, wrap)
-            case DynamicPath() if (
-                len(frame.typed) > len(DYNAMIC)
-                and len(frame.typed) + self.overlay.trie.longest + 3 <= frame.doc.plan.max_text
-            ):
+            case DynamicPath() if frame.typed != DYNAMIC:
                 self._path(frame, node)
+            case UrlText() if frame.is_even:
+                self._url(frame, node)
             case InTemplate() if self._has_room(frame):
                 inner, back, most, used = frame.inner, frame.back, frame.most, frame.used
 
@@ -252,6 +252,8 @@ class _Filling:
                     return None if after is None else inside(after, used, most, back)
 
                 return self._template(frame, inner, node, wrapped)
+            case InTemplate():
+                return self._tight_template(frame, node)
             case _:
                 return False
         return True
@@ -269,16 +271,48 @@ class _Filling:
             for byte, child in scan.later.items():
                 self._enter(inner.step(byte), child)
             return
-        for text, byte, child in scan.leaving:
-            if text and frame.used + len(text) <= frame.most:
-                self._enter(frame.at(frame.used + len(text)).step(byte), child)
+        for size, exits in scan.by_length.items():
+            if frame.used + size <= frame.most:
+                for byte, child in exits.items():
+                    self._enter(frame.at(frame.used + size).step(byte), child)
 
     def _path(self, frame: DynamicPath, node: Node) -> None:
+        """Tokens that stay in a segment of a path, and those that end it."""
         scan = self.overlay.scans.word(node, SEGMENT, b'/"', begun=frame.typed[-1] != "/")
-        self._add_within(scan, frame.doc.plan.max_text - len(frame.typed) - 3, frame, frame)
-        for text, byte, child in scan.leaving:
-            path = DynamicPath(frame.doc, frame.then, frame.typed + text)
-            self._enter(path.step(byte), child)
+        room = frame.doc.plan.max_text - len(frame.typed)
+        self._add_within(scan, room, frame, frame)
+        for byte, child in scan.at_once.items():
+            self._enter(frame.step(byte), child)
+        for size, exits in scan.by_length.items():
+            if size <= room:
+                for byte, child in exits.items():
+                    self._enter(frame.longer(frame.some_segment(size)).step(byte), child)
+        # Paths that lead back must go on; what ends them is judged by itself.
+        for segment in frame.leading_back():
+            if ways := scan.by_text.get(segment):
+                self._forget(ways)
+                for byte, child in ways:
+                    self._enter(frame.longer(segment).step(byte), child)
+            if len(segment) == room and (last := self._reached(node, segment)) is not None:
+                remove(self.row, last.tokens)
+
+    def _reached(self, node: Node, text: str) -> Node | None:
+        at: Node | None = node
+        for byte in text.encode():
+            at = at.children.get(byte) if at is not None else None
+        return at
+
+    def _url(self, frame: UrlText, node: Node) -> None:
+        """Tokens that stay in a URL-encoded text, and those that end it or begin an escape."""
+        scan = self.overlay.scans.word(node, URL, b'%"&', begun=True)
+        room = frame.room
+        self._add_within(scan, room, frame, frame)
+        for byte, child in scan.at_once.items():
+            self._enter(frame.step(byte), child)
+        for size, exits in scan.by_length.items():
+            if size <= room:
+                for byte, child in exits.items():
+                    self._enter(frame.longer(size).step(byte), child)
 
     def _has_room(self, frame: InTemplate) -> bool:
         """Whether a template can be closed after any token."""
@@ -324,6 +358,51 @@ class _Filling:
             case _:
                 return False
         return True
+
+    def _tight_template(self, whole: InTemplate, node: Node) -> bool:
+        """The same near the bound of the text, where every character counts; False where bytes are tried instead."""
+        inner, scans = whole.inner, self.overlay.scans
+        match inner:
+            case InnerText() if not inner.begun:
+                after: Frame = inner
+                scan = scans.inner(node)
+            case Member() if inner.fields is None:
+                scan = scans.word(node, NAME, _AFTER_NAME, begun=bool(inner.typed))
+                after = Member(inner.doc, inner.base, None, f"{inner.typed}a")
+            case GuardedRead() if inner.is_open:
+                scan = scans.word(node, NAME, _AFTER_NAME, begun=bool(inner.name))
+                after = inner.named("zz")
+            case _:
+                return False
+        room = whole.most - whole.used - characters(closing(after)[0])
+        self._add_within(scan, room, whole, inner)
+        self._step_each(whole, scan.at_once, _itself)
+        if isinstance(inner, Member) and not inner.is_open:
+            for text, byte, child in scan.leaving:
+                if text:
+                    member = Member(inner.doc, inner.base, None, inner.typed + text)
+                    self._enter(whole.moved(member, len(text)).step(byte), child)
+            return True
+        for size, exits in scan.by_length.items():
+            self._step_each(whole.moved(after, size), exits, _itself)
+        if isinstance(inner, GuardedRead):
+            self._special_names(whole, inner, scan, node, room)
+        return True
+
+    def _special_names(self, whole: InTemplate, inner: GuardedRead, scan: Scan, node: Node, room: int) -> None:
+        """Names in ``default(…)`` that may not be all of it: they need one more character."""
+        for name in inner.special:
+            text = name[len(inner.name) :]
+            if not name.startswith(inner.name) or not text:
+                continue
+            if ways := scan.by_text.get(text):
+                self._forget(ways)
+                for byte, child in ways:
+                    self._enter(whole.moved(inner.named(text), len(text)).step(byte), child)
+            if len(text) == room and (last := self._reached(node, text)) is not None:
+                remove(self.row, [] if whole.can_hold(inner.named(text), len(text)) else last.tokens)
+        if not inner.typed and (dollar := node.children.get(_DOLLAR)) is not None:
+            self._enter(whole.step(_DOLLAR), dollar)
 
     def _by_bytes(self, frame: Frame, node: Node, wrap: Wrap) -> None:
         """Steps byte by byte."""

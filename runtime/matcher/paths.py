@@ -58,6 +58,23 @@ class DynamicPath(Frame):
         leads_back = f"{block.path}/".startswith(f"{typed}/") or typed in block.circular
         return len(typed) > len(DYNAMIC) and typed[-1] != "/" and not leads_back
 
+    def longer(self, text: str) -> DynamicPath:
+        """The path with more characters, whether it can still be finished or not."""
+        return DynamicPath(self.doc, self.then, self.typed + text)
+
+    def leading_back(self) -> list[str]:
+        """What would make a path that may not end so of this one, within its segment."""
+        block = self.doc.block
+        paths = {block.path, *block.circular}
+        paths |= {path[:at] for path in paths for at in range(len(path)) if path[at] == "/"}
+        rests = {path[len(self.typed) :] for path in paths if path.startswith(self.typed)}
+        return sorted(rest for rest in rests if rest and "/" not in rest)
+
+    def some_segment(self, size: int) -> str:
+        """So many characters that make no path of those that lead back."""
+        others = self.leading_back()
+        return next(text for letter in _LETTERS if (text := letter * size) not in others)
+
     def _closed(self, typed: str) -> Frame:
         return self.then(self.doc.generating(typed))
 

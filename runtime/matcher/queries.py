@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from agentic_dsl.runtime.matcher.frames import Choice, Fixed, Frame, Option, Then, Words, either
+from agentic_dsl.runtime.matcher.open_words import Alphabet
 from agentic_dsl.runtime.matcher.templates import read_template
 from agentic_dsl.runtime.matcher.texts import Closed, inside
 
@@ -72,6 +73,11 @@ def _after_value(call: PlannedCall, number: int, then: Then, doc: Draft) -> Fram
     return Choice(doc, _ways(doc, call, number + 1, then, b"&"))
 
 
+_SAFE_CHARACTERS = "".join(sorted(map(chr, _SAFE)))
+URL = Alphabet(_SAFE_CHARACTERS, _SAFE_CHARACTERS)
+"""The characters of a URL-encoded text that stand for themselves."""
+
+
 class UrlText(Frame):
     """URL-encoded text, not empty. What it decodes to is UTF-8 and opens no template."""
 
@@ -97,6 +103,20 @@ class UrlText(Frame):
                 return None
             return UrlText(self.doc, self.then, self.most, self.typed + bytes((byte,)))
         return self.then(self.doc).step(byte) if self.typed else None
+
+    @property
+    def is_even(self) -> bool:
+        """Whether no escape and no character is begun."""
+        return not self.escape and _is_text(self.typed)
+
+    @property
+    def room(self) -> int:
+        """How many characters more may follow where no character is begun."""
+        return self.most - len(self.typed.decode())
+
+    def longer(self, more: int) -> UrlText:
+        """The frame after so many characters that stand for themselves."""
+        return UrlText(self.doc, self.then, self.most, self.typed + b"a" * more)
 
     def _escaped(self, byte: int) -> Frame | None:
         if byte not in _HEX:

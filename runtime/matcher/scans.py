@@ -46,6 +46,15 @@ class Scan:
         return {byte: merged(nodes) for byte, nodes in found.items()}
 
     @cached_property
+    def by_length(self) -> dict[int, dict[int, Node]]:
+        """`later` by the number of characters before the byte that leaves."""
+        found: dict[int, dict[int, list[Node]]] = {}
+        for text, byte, node in self.leaving:
+            if text:
+                found.setdefault(len(text), {}).setdefault(byte, []).append(node)
+        return {size: {byte: merged(nodes) for byte, nodes in ways.items()} for size, ways in found.items()}
+
+    @cached_property
     def by_text(self) -> dict[str, list[tuple[int, Node]]]:
         """The ways out by the text before them."""
         found: dict[str, list[tuple[int, Node]]] = {}

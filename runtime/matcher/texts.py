@@ -213,6 +213,14 @@ class InTemplate(Frame):
         used = self.used + (byte != _BACKSLASH and not 0x80 <= byte < 0xC0)
         return inside(inner, used, self.most, self.back)
 
+    def moved(self, inner: Frame, more: int) -> InTemplate:
+        """The frame at another place of the template, so many characters on; it may be too far to be closed."""
+        return InTemplate(inner, self.used + more, self.most, self.back)
+
+    def can_hold(self, inner: Frame, more: int) -> bool:
+        """Whether the template can be closed from there in time."""
+        return self.used + more + characters(closing(inner)[0]) <= self.most
+
     def hints(self) -> frozenset[int] | None:
         """Those of the template."""
         return self.inner.hints()

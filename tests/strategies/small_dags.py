@@ -29,7 +29,21 @@ LIBRARIES = (
 )
 KEYS = ("x", "y", "res")
 CALLS = ("/lib/x/f", "/lib/x/f?x=1", "/lib/x/f?x={{ y }}", "/lib/x/g@v1?n=3", "/lib/x/g@v1?q=a&n=-1")
-READS = ("x", "y", "res", "q", "now", "$.x", "inputs.q", "x.price", "res.price", "res.other", "x[0].name", "$.y.price", "x.other")
+READS = (
+    "x",
+    "y",
+    "res",
+    "q",
+    "now",
+    "$.x",
+    "inputs.q",
+    "x.price",
+    "res.price",
+    "res.other",
+    "x[0].name",
+    "$.y.price",
+    "x.other",
+)
 STRATEGIES = (None, None, "deep_merge", "array_concat", "error_on_conflict")
 
 

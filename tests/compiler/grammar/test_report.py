@@ -6,6 +6,7 @@ import pytest
 
 from agentic_dsl.compiler.pipeline import Level, compile
 from agentic_dsl.constraints import Constraints, ContextSignature, ToolSpec
+from agentic_dsl.errors import ConstraintError
 from tests.compiler.grammar.requests import LIBRARIES, REQUESTS, TOOLS
 
 
@@ -46,14 +47,30 @@ def test_each_keyword_that_the_grammar_leaves_is_named() -> None:
         },
     )
     details = {entry.constraint: entry for entry in compile(Constraints(tools=(tool,))).report}
-    assert details["tools.t"].detail == "not in the grammar: minProperties"
-    assert details["tools.t"].level is Level.CHECKED
-    assert details["tools.t.n"].detail == "minimum: a value is one that the schema lists, or a template"
+    assert details["tools.t"].detail == "minProperties: arguments are given only as they are allowed together"
+    assert details["tools.t"].level is Level.OVERLAY
+    assert details["tools.t.n"].detail == "minimum: held while the value is written"
     assert details["tools.t.n"].level is Level.OVERLAY
     bare = {entry.constraint: entry for entry in compile(Constraints(tools=(tool,)), dialect="gbnf").report}
+    assert bare["tools.t"].detail == "not in the grammar: minProperties"
     assert bare["tools.t.n"].detail == "not in the grammar: minimum"
     assert bare["tools.t.n"].level is Level.CHECKED
     assert details["tools.t.never"].level is Level.GRAMMAR
+
+
+def test_what_a_schema_says_in_other_ways_and_what_it_refuses_is_named() -> None:
+    tools = (
+        ToolSpec(name="t", parameters={"properties": {"s": {"type": "string", "pattern": "^a"}}}),
+        ToolSpec(name="u", parameters={"properties": {"s": {}}, "minProperties": 2}),
+        ToolSpec(name="v", parameters={"properties": {"s": {}}, "required": ["x"]}),
+    )
+    details = {entry.constraint: entry for entry in compile(Constraints(tools=tools)).report}
+    assert details["tools.t.s"].detail == "pattern: a value is surely allowed, or a template"
+    assert details["tools.u"].detail == "never called: no call is surely valid under minProperties"
+    assert details["tools.v"].detail == 'never called: "x" is required and is none of its arguments'
+    assert {details[f"tools.{name}"].level for name in ("t.s", "u", "v")} == {Level.OVERLAY}
+    with pytest.raises(ConstraintError, match="no call is surely valid under minProperties"):
+        compile(Constraints(tools=tools[1:2], allowed_node_types=("tool_call",)))
 
 
 def test_what_rules_out_a_type_that_was_allowed_is_said() -> None:

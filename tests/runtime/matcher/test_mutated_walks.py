@@ -10,7 +10,6 @@ import pytest
 
 from agentic_dsl import codes
 from agentic_dsl.compiler.check import check
-from agentic_dsl.compiler.grammar.printing import print_value
 from agentic_dsl.compiler.parse.document import parse
 from agentic_dsl.compiler.pipeline import compile
 from agentic_dsl.constraints import Constraints
@@ -129,8 +128,9 @@ def _is_held_by_schema(call: ToolCall, plan: Plan) -> bool:
     for parameter in (tool.parameters or ()) if tool is not None else ():
         value = call.arguments.get(parameter.name) if not isinstance(call.arguments, str) else None
         is_template = isinstance(value, str) and value.startswith("{{") and value.find("}}") == len(value) - 2
-        if value is not None and not is_template and not parameter.shape.kinds:
-            return print_value(value).encode() not in parameter.literals
+        sure = parameter.allowed.exact and (tool is None or tool.rules is None)
+        if value is not None and not is_template and not sure:
+            return True
     return False
 
 
