@@ -69,6 +69,7 @@ class Bounds:
     def __init__(self, plan: Plan, trie: VocabularyTrie) -> None:
         self._plan, self._trie, self._root = plan, trie, trie.root
         self._references: dict[str, int] = {}
+        self._heads: dict[bytes, int] = {}
         self._parts: dict[_Standing, _Parts] = {}
         self._closing: dict[tuple[str, tuple[str, ...], _Standing], int] = {}
         self._pending: dict[tuple[str, int], tuple[tuple[InEdge, ...], int]] = {}
@@ -107,8 +108,11 @@ class Bounds:
         """Whether the policy closes each named node by itself, so that their costs add up."""
         return self._applies(doc) and doc.total >= self._plan.constraints.min_nodes
 
-    def completion(self, frame: Frame) -> int:
-        """A bound of what completing a frame costs, end token included; `IMPOSSIBLE` where none is known."""
+    def completion(self, frame: Frame, enough: int = 0) -> int:
+        """A bound of what completing a frame costs, end token included; `IMPOSSIBLE` where none is known.
+
+        A bound below ``enough`` need not be as low as it could be.
+        """
         text = b""
         while not frame.is_final:
             piece, frame = frame.policy()
@@ -116,10 +120,20 @@ class Bounds:
             if piece.endswith(NODE) and not frame.doc.is_first:
                 if not self.applies(frame.doc):
                     return IMPOSSIBLE
-                return costs(self._root, text).total - 1 + self._closing_all(frame.doc) + self._footer
+                rest = self._closing_all(frame.doc) + self._footer
+                most = len(text) + rest
+                return most if most < enough else self._head(text) - 1 + rest
             if piece.endswith(FOOTER) and not frame.is_final:
                 return IMPOSSIBLE
-        return costs(self._root, text).total
+        return len(text) + 1 if len(text) + 1 < enough else self._head(text)
+
+    def _head(self, text: bytes) -> int:
+        """The cost of a text with an end token; from one token to the next it is often the same text."""
+        if (cost := self._heads.get(text)) is None:
+            if len(self._heads) >= _MOST_HEADS:
+                self._heads.clear()
+            cost = self._heads[text] = costs(self._root, text).total
+        return cost
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
@@ -245,6 +259,9 @@ class Bounds:
         self._pending[key] = edges, cost  # the edges are kept, so that their number stays theirs
         return cost
 
+
+_MOST_HEADS = 4096
+"""Texts of which the cost is kept."""
 
 _MOST_PENDING = 10_000
 """Named nodes that are remembered."""

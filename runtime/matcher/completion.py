@@ -127,7 +127,7 @@ class BudgetGate:
         if (known := self._after.get(key)) is None:
             made = following()
             # The frames are kept, so that what identifies them stays theirs.
-            known = self._after[key] = (None, self._bounds.completion(made), made, frame)
+            known = self._after[key] = (None, self._bounds.completion(made, self._left - len(text)), made, frame)
         exact, bound, made, kept = known
         if exact is None:
             most = bound + len(text)

@@ -249,10 +249,12 @@ class OpenWord(Frame):
         for word in self.known:
             if word.startswith(self.typed):
                 return word
+        taken = frozenset[str]().union(*self.taken)
         for more in range(self.limit - len(self.typed) + 1):
             for end in product(self.alphabet.rest, repeat=more):
                 word = self.typed + "".join(end)
-                if word and word[0] in self.alphabet.first and not self._is_taken(word):
+                spelled = word.lower() if self.any_case else word
+                if word and word[0] in self.alphabet.first and spelled not in taken:
                     return word
         raise AssertionError(f"no word begins with {self.typed!r}")  # `step` lets no such prefix come up
 

@@ -125,7 +125,7 @@ class SemanticMatcher:
             return self._free_mask(frame)
         left = self._budget - len(self._frames) + 1
         gate = BudgetGate(self._overlay.trie.root, self._cost, left, self._bounds)
-        if self._bounds.completion(frame) + _AMPLE <= left:
+        if self._bounds.completion(frame, left - _AMPLE) + _AMPLE <= left:
             return self._overlay.mask(frame, gate)
         base = self._cost()
         if base.total >= left:
@@ -172,11 +172,11 @@ class SemanticMatcher:
             rest: Costs | None = None
             if not self._is_free(frame):
                 left = self._budget - len(self._frames) + 1
-                if self._bounds.completion(frame) >= left:
+                if self._bounds.completion(frame, left) >= left:
                     base = self._cost()
                     if base.total >= left and token_id != base.first:
                         return False
-                if self._bounds.completion(after) >= left:
+                if self._bounds.completion(after, left) >= left:
                     rest = costs(self._overlay.trie.root, finish(after), self._cost())
                     if rest.total >= left:
                         return False
