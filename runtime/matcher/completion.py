@@ -122,12 +122,12 @@ class BudgetGate:
         return self.cost(after) < self._left
 
     def cost(self, frame: Frame) -> int:
-        """The tokens that the completion of a frame takes, end token included; a bound of them where that fits."""
+        """The tokens that the completion of a frame takes, end token included; a close bound where that fits."""
         text, key, following = frame.ending() or (b"", id(frame), lambda: frame)
         if (known := self._after.get(key)) is None:
             made = following()
             # The frames are kept, so that what identifies them stays theirs.
-            known = self._after[key] = (None, self._bounds.completion(made, self._left - len(text)), made, frame)
+            known = self._after[key] = (None, self._bounds.completion(made), made, frame)
         exact, bound, made, kept = known
         if exact is None:
             most = bound + len(text)

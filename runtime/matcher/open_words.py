@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,11 @@ class Alphabet:
 
     first: str
     rest: str
+
+    @cached_property
+    def within(self) -> bytes:
+        """The characters after the first one."""
+        return self.rest.encode("ascii")
 
     def count(self, typed: int, limit: int) -> int:
         """The number of words of at most ``limit`` characters with a given beginning, exact up to some 10⁵."""
@@ -127,6 +133,13 @@ class OpenWord(Frame):
         if char not in (self.alphabet.rest if self.typed else self.alphabet.first):
             return None
         longer = self.typed + char
+        return self.at(longer) if self.begins_word(longer) else None
+
+    def leap(self, token: bytes) -> OpenWord | None:
+        """The frame after a token within a new word; None where it has to be read byte by byte."""
+        if not self.fresh or not self.typed or token.translate(None, self.alphabet.within):
+            return None
+        longer = self.typed + token.decode("ascii")
         return self.at(longer) if self.begins_word(longer) else None
 
     def without_known(self) -> OpenWord:

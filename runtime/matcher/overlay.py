@@ -469,16 +469,35 @@ class _Filling:
         """Tokens that stay in a word, and those that end it."""
         scan = self.overlay.scans.word(node, frame.alphabet, frame.end, begun=bool(frame.typed))
         room = frame.limit - len(frame.typed)
+        alike = self.gate is None and frame.alike is not None and scan.longest < room
+        if alike and frame.is_roomy and len(scan.within) <= room + 1 and self._is_plain(frame, scan):
+            self.row |= self._anywhere(frame, scan, wrap)
+            return
         self._add_within(scan, room, frame, frame)
         if not frame.is_roomy:
             self._exclude(frame, node)
         if self.gate is not None:
             self._towards_known(frame, node)
-        if self.gate is None and frame.alike is not None and scan.longest < room:
+        if alike:
             self._leave_alike(frame, scan, wrap)
             return
         for text, byte, child in scan.leaving:
             self._leave_word(frame, text, byte, child, wrap)
+
+    def _is_plain(self, frame: OpenWord, scan: Scan) -> bool:
+        """Whether no token ends the word as one that is told from others."""
+        typed, special = frame.typed, frame.special
+        if not typed or typed in special:
+            return False
+        return not any(typed + text in special for text in scan.by_text)
+
+    def _anywhere(self, frame: OpenWord, scan: Scan, wrap: Wrap) -> Row:
+        """All tokens in the middle of a new word, which are the same after each of its characters."""
+
+        def make() -> Row:
+            return scan.inside | self._ending(frame, scan.later, wrap) | self._ending(frame, scan.at_once, wrap)
+
+        return self.recent.row(scan, frame.then, frame.doc, make=make)
 
     def _leave_word(self, frame: OpenWord, text: str, byte: int, child: Node, wrap: Wrap) -> None:
         word = frame.typed + text

@@ -12,8 +12,10 @@ from agentic_dsl.runtime.matcher.bitmask import check_bitmask
 from agentic_dsl.runtime.matcher.completion import IMPOSSIBLE, BudgetGate, Costs, costs
 from agentic_dsl.runtime.matcher.frames import Frame, Run, feed, finish, settle
 from agentic_dsl.runtime.matcher.headers import start
+from agentic_dsl.runtime.matcher.open_words import OpenWord
 from agentic_dsl.runtime.matcher.overlay import Mask, Overlay, Recent
 from agentic_dsl.runtime.matcher.plan import Plan
+from agentic_dsl.runtime.matcher.texts import Text
 from agentic_dsl.runtime.matcher.vocabulary_trie import trie_of
 
 if TYPE_CHECKING:
@@ -291,6 +293,8 @@ def _after(frame: Frame, token: bytes) -> Frame | None:
         if not token.startswith(text[at:]):
             return None
         frame, token = frame.after, token[len(text) - at :]
+    elif isinstance(frame, Text | OpenWord) and (leapt := frame.leap(token)) is not None:
+        return leapt
     after = feed(frame, token)
     return None if after is None else settle(after)
 

@@ -31,6 +31,9 @@ _SHORTEST_ESCAPE = b"\\n"
 
 _QUOTE, _BACKSLASH, _OPEN, _PERCENT, _HASH = b'"\\{%#'
 
+_ORDINARY = bytes(byte for byte in range(0x20, 0x7F) if byte not in b'"\\{')
+"""Characters of one byte that mean only themselves."""
+
 _SECOND: dict[int, tuple[int, int]] = {0xC2: (0xA0, 0xBF), 0xE0: (0xA0, 0xBF), 0xED: (0x80, 0x9F)}
 _SECOND |= {0xF0: (0x90, 0xBF), 0xF4: (0x80, 0x8F)}
 """Where the second byte of a character is narrower than usual; C2 without the C1 controls."""
@@ -119,6 +122,13 @@ class Text(Frame):
         if self.brace and byte in (_PERCENT, _HASH):
             return None
         return self.at(self.used + 1, brace=byte == _OPEN and self.template is not None)
+
+    def leap(self, token: bytes) -> Text | None:
+        """The frame after a token of ordinary characters; None where it has to be read byte by byte."""
+        used = self.used + len(token)
+        if self.begun or self.brace or used > self.most or token.translate(None, _ORDINARY):
+            return None
+        return self.at(used)
 
     def _go_on(self, byte: int) -> Frame | None:
         begun = self.begun + bytes((byte,))
