@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from agentic_dsl.runtime.vocabulary import Vocabulary
 
 
+_NOTHING = object()
+"""No array."""
+
+
 class GrammarMatcher:
     """Enforces a compiled grammar by xgrammar's matcher; made by `CompiledGrammar.matcher`.
 
@@ -21,13 +25,14 @@ class GrammarMatcher:
     so a finished row of a batch can stay in it.
     """
 
-    __slots__ = ("_accepted", "_inner", "_terminated", "_vocabulary")
+    __slots__ = ("_accepted", "_checked", "_inner", "_terminated", "_vocabulary")
 
     def __init__(self, inner: Any, vocabulary: Vocabulary, *, accepted: int = 0, terminated: bool = False) -> None:
         self._inner = inner
         self._vocabulary = vocabulary
         self._accepted = accepted
         self._terminated = terminated
+        self._checked: object = _NOTHING
 
     def fill_bitmask(self, bitmask: npt.NDArray[np.int32], row: int) -> bool:
         """See `Matcher.fill_bitmask`.
@@ -35,7 +40,9 @@ class GrammarMatcher:
         Raises:
             EngineError: the bitmask has another type, shape or memory layout, or no such row.
         """
-        check_bitmask(bitmask, row, len(self._vocabulary.tokens))
+        if bitmask is not self._checked or not 0 <= row < len(bitmask):
+            check_bitmask(bitmask, row, len(self._vocabulary.tokens))
+            self._checked = bitmask  # looking at it again for every token would take a fifth of the time
         if self._terminated:
             allow_only(self._vocabulary.eos_token_ids, bitmask, row)
             return True

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
@@ -139,6 +138,16 @@ class Recent:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[int, ...], tuple[tuple[object, ...], Row]] = {}
+        self._frames: dict[tuple[int, int], tuple[object, object, Frame]] = {}
+
+    def after(self, frame: OpenWord) -> Frame:
+        """What follows a new word."""
+        key = id(frame.then), id(frame.doc)
+        if (found := self._frames.get(key)) is None:
+            if len(self._frames) >= _RECENT:
+                self._frames.clear()
+            found = self._frames[key] = (frame.then, frame.doc, frame.then(frame.doc, frame.new_word()))
+        return found[2]
 
     def row(self, *key: object, make: Callable[[], Row]) -> Row:
         """The row for some objects, made if it is not there."""
@@ -150,15 +159,14 @@ class Recent:
         return found[1]
 
 
-@dataclass(eq=False)
 class _Filling:
     """One fill of one row."""
 
-    overlay: Overlay
-    row: Row
-    gate: Gate | None
-    recent: Recent
-    found: list[int] = field(default_factory=list)
+    __slots__ = ("found", "gate", "overlay", "recent", "row")
+
+    def __init__(self, overlay: Overlay, row: Row, gate: Gate | None, recent: Recent) -> None:
+        self.overlay, self.row, self.gate, self.recent = overlay, row, gate, recent
+        self.found: list[int] = []
 
     def fill(self, frame: Frame) -> None:
         self._walk(frame, self.overlay.trie.root)
@@ -267,6 +275,9 @@ class _Filling:
             self._enter(frame.step(byte), child)
         if frame.used + longest + frame.doc.plan.longest_read <= frame.most and frame.is_even(longest):
             # Far from the bound, and behind at least one character: what follows does not depend on how many.
+            if self.gate is None:
+                self.row |= self.recent.row(scan.later, frame.then, frame.doc, make=lambda: self._later(frame, scan))
+                return
             inner = frame.at(frame.used + 1)
             for byte, child in scan.later.items():
                 self._enter(inner.step(byte), child)
@@ -275,6 +286,16 @@ class _Filling:
             if frame.used + size <= frame.most:
                 for byte, child in exits.items():
                     self._enter(frame.at(frame.used + size).step(byte), child)
+
+    def _later(self, frame: Text, scan: Scan) -> Row:
+        """The tokens that leave a text behind some character of their own."""
+        row: Row = np.zeros_like(self.row)
+        filling = _Filling(self.overlay, row, None, self.recent)
+        inner = frame.at(frame.used + 1)
+        for byte, child in scan.later.items():
+            filling._enter(inner.step(byte), child)
+        add(row, filling.found)
+        return row
 
     def _path(self, frame: DynamicPath, node: Node) -> None:
         """Tokens that stay in a segment of a path, and those that end it."""
@@ -525,7 +546,7 @@ class _Filling:
         def make() -> Row:
             row: Row = np.zeros_like(self.row)
             filling = _Filling(self.overlay, row, None, self.recent)
-            after = frame.then(frame.doc, frame.new_word())
+            after = self.recent.after(frame)
             for byte, child in exits.items():
                 filling._enter(wrap(after.step(byte)), child)
             add(row, filling.found)

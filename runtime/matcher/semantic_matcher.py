@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from agentic_dsl.runtime.tokenizer import Tokenizer
 
 
+_NOTHING = object()
+"""No array."""
+
 _AMPLE = 16
 """Tokens beyond a completion with which any word can go on by some character."""
 
@@ -81,7 +84,7 @@ class SemanticMatcher:
         self._terminated = False
         self._last: tuple[Frame, Mask] | None = None
         self._recent = Recent()
-        self._checked: npt.NDArray[np.int32] | None = None
+        self._checked: object = _NOTHING
         self._budget = plan.constraints.max_output_tokens if max_output_tokens is None else max_output_tokens
         self._costs: list[Costs | None] = []
         self._bounds = self._overlay.bounds(plan)
@@ -247,7 +250,7 @@ class SemanticMatcher:
         other._vocabulary, other._overlay, other._budget = self._vocabulary, self._overlay, self._budget
         other._tokenizer, other._tokens = self._tokenizer, list(self._tokens)
         other._bounds, other._bound = self._bounds, self._bound
-        other._last, other._recent, other._checked = self._last, Recent(), None
+        other._last, other._recent, other._checked = self._last, Recent(), _NOTHING
         other._frames, other._costs, other._terminated = list(self._frames), list(self._costs), self._terminated
         return other
 
