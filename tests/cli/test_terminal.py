@@ -64,9 +64,19 @@ def test_the_drawing_takes_the_width_there_is(tmp_path: Path) -> None:
 
 def test_ctrl_c_exits_with_130_and_no_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "agentic_dsl.cli", "validate", "-"]
-    child = subprocess.Popen(
-        command, cwd=tmp_path, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    # What a shell starts in the background ignores the signal, and so would its children: the tests must not be that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        child = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert child.stdin is not None
     child.stdin.write(b"x")
     child.stdin.flush()
