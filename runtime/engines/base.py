@@ -2,12 +2,13 @@
 
 An engine gets whole requests and gives whole results, in the same order. It owns its model, its tokenizer and its
 caches; a request carries the compiled constraints, and each engine enforces them in its own way: in process by a
-`Matcher` on its logits, on a server by sending the grammar's text. What an engine answers is never believed: the
-caller parses and checks it again.
+`Matcher` on its logits, on a server by sending the grammar's text (`agentic_dsl.runtime.wire`). What an engine answers
+is never believed: the caller parses and checks it again.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
@@ -82,6 +83,25 @@ GREEDY = Sampling()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServingHints:
+    """What a serving layer may know of a request to keep, route and order its cache; never changes an answer.
+
+    Attributes:
+        session: requests of one session share what they begin with.
+        parent: the session that this one was forked from, whose prefix it begins with.
+        is_final: whether no request of the session follows, so that its cache may go.
+        expected_tokens: how long the answer will be, about, in tokens.
+        cache_salt: keeps the prefixes of one tenant apart from those of all others.
+    """
+
+    session: str | None = None
+    parent: str | None = None
+    is_final: bool = False
+    expected_tokens: int | None = None
+    cache_salt: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRequest:
     """One generation.
 
@@ -92,6 +112,8 @@ class EngineRequest:
         max_output_tokens: the most tokens of the answer, its end token included. A request is refused where the
             model's context cannot hold prompt and answer. None is what the context leaves after the prompt.
         token_cap: where `max_output_tokens` is None, a lower limit against answers that never end.
+        priority: lower numbers go first, where the engine has an order (see `Capabilities.supports_priority`).
+        hints: for the serving layer.
     """
 
     prompt: Prompt
@@ -99,6 +121,8 @@ class EngineRequest:
     sampling: Sampling = GREEDY
     max_output_tokens: int | None = None
     token_cap: int | None = None
+    priority: int = 0
+    hints: ServingHints | None = None
 
     def __post_init__(self) -> None:
         if self.max_output_tokens is not None and self.max_output_tokens < 1:
@@ -169,6 +193,25 @@ the whole call and reaches its caller. The whole text so far, because a request 
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What an engine can do beside answering; callers ask here and never for an engine's name.
+
+    Attributes:
+        supports_streaming: `OnToken` is called while an answer grows, not only at its end.
+        supports_prefix_caching: what requests begin with alike is computed once and kept between calls.
+        supports_overlay: the semantic matcher writes, so that reports of ``overlay`` hold.
+        supports_priority: `EngineRequest.priority` orders requests that wait.
+        supports_jump_forward: forced text is appended without a pass for each token.
+    """
+
+    supports_streaming: bool = False
+    supports_prefix_caching: bool = False
+    supports_overlay: bool = False
+    supports_priority: bool = False
+    supports_jump_forward: bool = False
+
+
 @runtime_checkable
 class Engine(Protocol):
     """What runs a model. Safe to call from several threads."""
@@ -176,6 +219,11 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """The engine and its model, for messages and cache keys."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do beside answering."""
         ...
 
     def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
@@ -186,3 +234,42 @@ class Engine(Protocol):
             ModelError: its model cannot be loaded.
         """
         ...
+
+    async def agenerate(
+        self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None
+    ) -> list[EngineResult]:
+        """`generate` that leaves the event loop free. Cancelled, it stops what it can and answers nothing."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what the engine holds (connections, processes, memory). Calling it again does nothing."""
+        ...
+
+
+class BlockingEngine:
+    """The rest of the port for an engine whose `generate` blocks: threads for callers that must not wait."""
+
+    def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
+        """See `Engine.generate`."""
+        raise NotImplementedError
+
+    async def agenerate(
+        self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None
+    ) -> list[EngineResult]:
+        """See `Engine.agenerate`. A cancelled call ends after the pass that is running."""
+        cancelled = False
+
+        def watched(row: int, tokens: int, text: str) -> None:
+            if cancelled:
+                raise asyncio.CancelledError
+            if on_token is not None:
+                on_token(row, tokens, text)
+
+        try:
+            return await asyncio.to_thread(self.generate, requests, on_token=watched)
+        except asyncio.CancelledError:
+            cancelled = True
+            raise
+
+    def close(self) -> None:
+        """See `Engine.close`. Nothing is held beyond the object's own memory."""

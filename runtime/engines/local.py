@@ -8,7 +8,7 @@ from threading import Lock
 
 from agentic_dsl.compiler.pipeline import CompiledSpec
 from agentic_dsl.errors import AgenticDSLError, EngineError, GenerationError
-from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, OnToken
+from agentic_dsl.runtime.engines.base import Capabilities, EngineRequest, EngineResult, OnToken
 from agentic_dsl.runtime.engines.decode import LogitsSource, Row, SourceError, decode
 from agentic_dsl.runtime.engines.jump_forward import JumpForward
 from agentic_dsl.runtime.mask_store import MaskStore
@@ -70,6 +70,11 @@ class LocalEngine:
         self._jumps = jump_forward
         self._jump_forward: JumpForward | None = None
         self._lock = Lock()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `Engine.capabilities`."""
+        return Capabilities(supports_streaming=True, supports_overlay=self._semantic, supports_jump_forward=self._jumps)
 
     def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
         """See `Engine.generate`."""

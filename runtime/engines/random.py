@@ -11,7 +11,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from agentic_dsl.errors import MissingExtraError
-from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, OnToken, Sampling
+from agentic_dsl.runtime.engines.base import (
+    BlockingEngine,
+    Capabilities,
+    EngineRequest,
+    EngineResult,
+    OnToken,
+    Sampling,
+)
 from agentic_dsl.runtime.engines.decode import Step
 from agentic_dsl.runtime.engines.local import LocalEngine
 from agentic_dsl.runtime.engines.sampling import generator_for
@@ -27,7 +34,7 @@ CLOSING = frozenset(b'"}])\n')
 _LOGITS = 0x5EED
 
 
-class RandomEngine:
+class RandomEngine(BlockingEngine):
     """Every logit is a normally distributed number from the request's seed.
 
     Random logits almost never draw a closing quote among thousands of letters, so texts run up to their limits;
@@ -81,6 +88,11 @@ class RandomEngine:
     def name(self) -> str:
         """See `Engine.name`."""
         return f"random/{self.tokenizer.name}"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `Engine.capabilities`."""
+        return self._engine.capabilities
 
     def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
         """See `Engine.generate`."""

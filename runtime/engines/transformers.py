@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentic_dsl.errors import MissingExtraError, ModelError
-from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, OnToken
+from agentic_dsl.runtime.engines.base import BlockingEngine, Capabilities, EngineRequest, EngineResult, OnToken
 from agentic_dsl.runtime.engines.decode import Step
 from agentic_dsl.runtime.engines.local import LocalEngine
 from agentic_dsl.runtime.mask_store import MaskStore
@@ -34,7 +34,7 @@ _GAPS, _GAPS_FROM = 1.25, 64
 """How many times its longest row a cache may be as wide, and how many places more, before its gaps are closed."""
 
 
-class TransformersEngine:
+class TransformersEngine(BlockingEngine):
     """A model and its tokenizer, loaded once; safe to call from several threads, which then take turns.
 
     Greedy answers are the same alone and in a batch as far as the model's arithmetic is: padding is masked, but
@@ -96,6 +96,11 @@ class TransformersEngine:
     def context_tokens(self) -> int | None:
         """The most tokens of prompt and answer together."""
         return self._engine.context_tokens
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `Engine.capabilities`."""
+        return self._engine.capabilities
 
     def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
         """See `Engine.generate`."""
