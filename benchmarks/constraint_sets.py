@@ -136,7 +136,19 @@ def _single_features() -> list[Fields]:
     sets += [{"max_nodes": 6, "max_subgraph_depth": depth} for depth in (0, 1)]
     sets += [{"max_nodes": 6, "context": ContextSignature(required_outputs=OUTPUTS[:count])} for count in (1, 4)]
     sets += [{"max_nodes": 6, "context": ContextSignature(available_vars=CONTEXT)}]
+    sets += _several_blocks()
     return sets
+
+
+def _several_blocks() -> list[Fields]:
+    """Answers that may, and one that must, have further blocks."""
+    context = ContextSignature(available_vars=("x",), required_outputs=("res",))
+    types = ("start", "generate_subgraph", "end")
+    return [
+        {"max_nodes": 12, "max_subgraphs": 2, "context": context, "permissions": PERMISSIONS},
+        {"max_nodes": 6, "min_nodes": 6, "max_subgraphs": 4, "allowed_node_types": types, "max_identifier_chars": 3},
+        {"max_nodes": 4, "min_nodes": 3, "max_subgraphs": 3, "allowed_node_types": ("start",)},
+    ]
 
 
 def sample(rng: random.Random, *, libraries: bool = True) -> Constraints:

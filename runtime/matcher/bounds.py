@@ -14,14 +14,14 @@ from functools import cached_property
 from typing import Any
 
 from agentic_dsl.compiler.grammar.argument_values import Allowed
-from agentic_dsl.node_table import FieldKind, ToolCall
+from agentic_dsl.node_table import FieldKind, Join, Start, ToolCall
 from agentic_dsl.runtime.matcher.catalogue import PlannedParameter, PlannedTool
 from agentic_dsl.runtime.matcher.completion import IMPOSSIBLE, costs
 from agentic_dsl.runtime.matcher.context import Env, intersect
 from agentic_dsl.runtime.matcher.frames import Frame, finish
 from agentic_dsl.runtime.matcher.guards import ALWAYS
 from agentic_dsl.runtime.matcher.headers import start
-from agentic_dsl.runtime.matcher.nodes import FOOTER, NODE, border, called, of_type, types
+from agentic_dsl.runtime.matcher.nodes import FOOTER, NODE, POLICY, border, called, of_type, types
 from agentic_dsl.runtime.matcher.plan import Plan
 from agentic_dsl.runtime.matcher.state import Draft, InEdge
 from agentic_dsl.runtime.matcher.vocabulary_trie import VocabularyTrie
@@ -41,9 +41,11 @@ _MANY_TOOLS = 64
 _TYPE = b"type: "
 """Where a token spells this with more around it, it can declare a node and choose its type at once."""
 
-_CLOSES = frozenset({"end", "assert", "assign", "codelet_call"})
-_WRITES = frozenset({"assign", "codelet_call", "dsl_call", "tool_call", "generate_subgraph"})
-"""Types of which the policy takes one for a named node without asking what other nodes are named, by what it needs."""
+_CLOSES = frozenset(POLICY[: POLICY.index(Join.TYPE)]) - {Start.TYPE}
+"""Types of which the policy takes one for a named node without asking what other nodes are named.
+
+A start is never a named node, and whether a join may stand depends on the others.
+"""
 
 
 _Standing = tuple[frozenset[str], frozenset[tuple[str, frozenset[str]]]]
@@ -102,7 +104,7 @@ class Bounds:
             return False
         if plan.writes_signature and doc.is_first:
             return False
-        return bool(_WRITES.intersection(plan.types)) or doc.required <= doc.begin.origins.keys()
+        return plan.writes or doc.required <= doc.begin.origins.keys()
 
     def applies(self, doc: Draft) -> bool:
         """Whether the policy closes each named node by itself, so that their costs add up."""

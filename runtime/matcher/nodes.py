@@ -45,7 +45,7 @@ _VALUES_IN_YAML = frozenset(
 )
 """Words that YAML reads as values, in every mixture of cases: the formatter quotes them, so no key is one."""
 
-_POLICY_HOLDS = (
+POLICY = (
     "end",
     "start",
     "assert",
@@ -57,18 +57,10 @@ _POLICY_HOLDS = (
     "generate_subgraph",
     "fork",
 )
-_POLICY_LACKS = (
-    "assign",
-    "codelet_call",
-    "dsl_call",
-    "tool_call",
-    "generate_subgraph",
-    "start",
-    "assert",
-    "join",
-    "fork",
-)
-"""The order of the policy, cheap nodes first: where all that is required is there, and where a writer has to come."""
+"""The order in which the completion policy takes types, cheap nodes first."""
+
+_WRITERS_FIRST = tuple(sorted(POLICY, key=lambda name: not any(field.writes for field in NODE_TABLE[name].fields)))
+"""The same where something that is required has to be written yet."""
 
 
 # --- borders, ids, types ---------------------------------------------------------------------------------------------
@@ -114,7 +106,7 @@ def types(doc: Draft) -> tuple[str, ...]:
     holds = not doc.env_of("").lacks(doc.required)
     if doc.node.id == END_ID:
         return (END_ID,)
-    order = _POLICY_HOLDS if holds else _POLICY_LACKS
+    order = POLICY if holds else _WRITERS_FIRST
     allowed = [name for name in doc.plan.types if _may_have_type(doc, name, holds)]
     stays = doc.stays
 
@@ -421,4 +413,4 @@ def _references(doc: Draft, field: FieldSpec, then: Then) -> Frame:
             return Fixed(doc, f"{listed}]\n".encode(), then)
 
 
-__all__ = ["FOOTER", "NODE", "border", "called", "identify", "of_type", "types"]
+__all__ = ["FOOTER", "NODE", "POLICY", "border", "called", "identify", "of_type", "types"]

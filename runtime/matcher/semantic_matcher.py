@@ -13,8 +13,9 @@ from agentic_dsl.runtime.matcher.completion import IMPOSSIBLE, BudgetGate, Costs
 from agentic_dsl.runtime.matcher.frames import Frame, Run, feed, finish, settle
 from agentic_dsl.runtime.matcher.headers import start
 from agentic_dsl.runtime.matcher.open_words import OpenWord
-from agentic_dsl.runtime.matcher.overlay import Mask, Overlay, Recent
+from agentic_dsl.runtime.matcher.overlay import Mask, Overlay
 from agentic_dsl.runtime.matcher.plan import Plan
+from agentic_dsl.runtime.matcher.recent import Recent
 from agentic_dsl.runtime.matcher.texts import Text
 from agentic_dsl.runtime.matcher.vocabulary_trie import trie_of
 

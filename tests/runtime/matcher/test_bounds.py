@@ -7,11 +7,13 @@ import random
 import numpy as np
 import pytest
 
+from agentic_dsl.node_table import GENERATED_TYPES
 from agentic_dsl.runtime.masks import allocate_bitmask
 from agentic_dsl.runtime.matcher.bounds import Bounds
 from agentic_dsl.runtime.matcher.completion import IMPOSSIBLE, costs
 from agentic_dsl.runtime.matcher.frames import feed, finish, settle
 from agentic_dsl.runtime.matcher.headers import start
+from agentic_dsl.runtime.matcher.nodes import POLICY
 from agentic_dsl.runtime.matcher.overlay import Overlay
 from agentic_dsl.runtime.matcher.plan import Plan
 from agentic_dsl.runtime.matcher.vocabulary_trie import trie_of
@@ -44,6 +46,10 @@ def test_no_next_token_makes_a_completion_dearer_than_its_bound(number: int) -> 
         after = feed(frame, bytes(rng.choices(following, weights)))
         assert after is not None
         frame, size = settle(after), size + 1
+
+
+def test_the_policy_has_a_place_for_every_type() -> None:
+    assert sorted(POLICY) == sorted(GENERATED_TYPES)
 
 
 def test_masks_with_an_ample_budget_are_those_without_one() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from agentic_dsl.compiler.parse.document import parse
+from agentic_dsl.constraints import Constraints
 from agentic_dsl.node_table import GENERATED_TYPES
 from agentic_dsl.runtime import models
 from agentic_dsl.runtime.matcher.frames import feed, finish
@@ -26,6 +28,9 @@ SPARE = (0, 1, 5, 20, 60)
 
 PARTS = 8
 """Each test of all constraint sets comes in this many parts."""
+
+FEW_NODES = 3
+"""Sets of no more nodes have short walks; each is walked twice with a token for each byte."""
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -82,6 +87,37 @@ def test_walks_through_every_constraint_set_are_complete_within_budget_and_valid
     walks = [walker.walk(first + number) for number in range(part, SETS, PARTS)]
     assert [walk for walk in walks if walk.error] == []
     assert any(walk.tokens == walk.budget for walk in walks)
+
+
+def _sets_of_few_nodes() -> list[int]:
+    return [number for number in range(SETS) if constraint_set(number).max_nodes <= FEW_NODES]
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_second_walk_through_sets_of_few_nodes_is_as_good(walkers: dict[str, Walker], part: int) -> None:
+    walker = _walker(walkers, "bytes")
+    walks = [walker.walk(2 * SETS + number) for number in _sets_of_few_nodes()[part::PARTS]]
+    assert [walk for walk in walks if walk.error] == []
+
+
+def test_the_walks_number_more_than_five_hundred() -> None:
+    assert 2 * SETS + len(_sets_of_few_nodes()) >= 520
+
+
+def test_some_walks_are_of_sets_with_several_blocks_and_come_to_them(
+    walkers: dict[str, Walker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [number for number in range(SETS) if constraint_set(number).max_subgraphs > 1]
+    blocks: list[int] = []
+
+    def count(text: bytes, constraints: Constraints) -> None:
+        judge(text, constraints)
+        blocks.append(len(list(parse(text.decode()).subgraphs)))
+
+    monkeypatch.setattr(random_walks, "judge", count)
+    walks = [_walker(walkers, "bytes").walk(number) for number in numbers]
+    assert [walk for walk in walks if walk.error] == []
+    assert max(blocks) > 1
 
 
 def test_constraint_sets_are_distinct_and_each_admits_a_document() -> None:

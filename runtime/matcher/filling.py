@@ -1,0 +1,104 @@
+"""Fills a row where text, words, paths or templates are open.
+
+What stays inside is looked up (`scans`), and only what leaves is walked: once for all tokens that leave alike.
+"""
+
+from __future__ import annotations
+
+from agentic_dsl.runtime.matcher.frames import Frame
+from agentic_dsl.runtime.matcher.open_words import OpenWord
+from agentic_dsl.runtime.matcher.paths import DYNAMIC, SEGMENT, DynamicPath
+from agentic_dsl.runtime.matcher.queries import URL, UrlText
+from agentic_dsl.runtime.matcher.template_filling import fill_template, fill_tight_template, has_room
+from agentic_dsl.runtime.matcher.texts import InTemplate, Text, inside
+from agentic_dsl.runtime.matcher.tree_walk import TreeWalk, Wrap, itself, node_behind
+from agentic_dsl.runtime.matcher.vocabulary_trie import Node, Row, remove
+from agentic_dsl.runtime.matcher.word_filling import fill_word
+
+
+class Filling(TreeWalk):
+    """The walk with everything that can be open."""
+
+    __slots__ = ()
+
+    def walk_open(self, frame: Frame, node: Node, wrap: Wrap) -> bool:
+        """Hands an open place to what fills it; False where nothing is open."""
+        match frame:
+            case Text() if not frame.begun:
+                self._text(frame, node)
+            case OpenWord() if frame.fresh:
+                fill_word(self, frame, node, wrap)
+            case DynamicPath() if frame.typed != DYNAMIC:
+                self._path(frame, node)
+            case UrlText() if frame.is_even:
+                self._url(frame, node)
+            case InTemplate() if has_room(frame, self.scans.trie.longest):
+                inner, back, most, used = frame.inner, frame.back, frame.most, frame.used
+
+                def wrapped(after: Frame | None) -> Frame | None:
+                    # There is room for any token, so that the exact count only matters behind it.
+                    return None if after is None else inside(after, used, most, back)
+
+                return fill_template(self, frame, inner, node, wrapped)
+            case InTemplate():
+                return fill_tight_template(self, frame, node)
+            case _:
+                return False
+        return True
+
+    def _text(self, frame: Text, node: Node) -> None:
+        """Tokens that stay in a text, and those that close it, open a template or end within a character."""
+        longest = self.scans.trie.longest
+        scan = self.scans.text(node, templates=frame.template is not None, brace=frame.brace)
+        self.add_within(scan, frame.most - frame.used, frame, frame)
+        for byte, child in scan.at_once.items():
+            self.enter(frame.step(byte), child)
+        if frame.used + longest + frame.doc.plan.longest_read <= frame.most and frame.is_even(longest):
+            # Far from the bound, and behind at least one character: what follows does not depend on how many.
+            if self.gate is None:
+
+                def make() -> Row:
+                    return self.row_of(frame.at(frame.used + 1), scan.later, itself)
+
+                self.row |= self.recent.row(scan.later, frame.then, frame.doc, make=make)
+                return
+            inner = frame.at(frame.used + 1)
+            for byte, child in scan.later.items():
+                self.enter(inner.step(byte), child)
+            return
+        for size, exits in scan.by_length.items():
+            if frame.used + size <= frame.most:
+                for byte, child in exits.items():
+                    self.enter(frame.at(frame.used + size).step(byte), child)
+
+    def _path(self, frame: DynamicPath, node: Node) -> None:
+        """Tokens that stay in a segment of a path, and those that end it."""
+        scan = self.scans.word(node, SEGMENT, b'/"', begun=frame.typed[-1] != "/")
+        room = frame.doc.plan.max_text - len(frame.typed)
+        self.add_within(scan, room, frame, frame)
+        for byte, child in scan.at_once.items():
+            self.enter(frame.step(byte), child)
+        for size, exits in scan.by_length.items():
+            if size <= room:
+                for byte, child in exits.items():
+                    self.enter(frame.longer(frame.some_segment(size)).step(byte), child)
+        # Paths that lead back must go on; what ends them is judged by itself.
+        for segment in frame.leading_back():
+            if ways := scan.by_text.get(segment):
+                self.forget(ways)
+                for byte, child in ways:
+                    self.enter(frame.longer(segment).step(byte), child)
+            if len(segment) == room and (last := node_behind(node, segment)) is not None:
+                remove(self.row, last.tokens)
+
+    def _url(self, frame: UrlText, node: Node) -> None:
+        """Tokens that stay in a URL-encoded text, and those that end it or begin an escape."""
+        scan = self.scans.word(node, URL, b'%"&', begun=True)
+        room = frame.room
+        self.add_within(scan, room, frame, frame)
+        for byte, child in scan.at_once.items():
+            self.enter(frame.step(byte), child)
+        for size, exits in scan.by_length.items():
+            if size <= room:
+                for byte, child in exits.items():
+                    self.enter(frame.longer(size).step(byte), child)
