@@ -79,7 +79,7 @@ URL = Alphabet(_SAFE_CHARACTERS, _SAFE_CHARACTERS)
 
 
 class UrlText(Frame):
-    """URL-encoded text, not empty. What it decodes to is UTF-8 and opens no template."""
+    """URL-encoded text, not empty. What it decodes to is UTF-8; a brace that is escaped opens no template."""
 
     __slots__ = ("escape", "most", "then", "typed")
 
@@ -157,9 +157,7 @@ def _is_text(typed: bytes) -> bool:
 
 
 def _may_follow(typed: bytes, char: bytes) -> bool:
-    """Whether a decoded byte may come next: no brace, and UTF-8 that is whole or can become so."""
-    if char == b"{":
-        return False
+    """Whether a decoded byte may come next: UTF-8 that is whole or can become so."""
     try:
         (typed + char).decode()
     except UnicodeDecodeError as error:

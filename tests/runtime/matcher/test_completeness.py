@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agentic_dsl.ast import Document
 from agentic_dsl.compiler.check import check
 from agentic_dsl.compiler.parse.document import parse
-from agentic_dsl.constraints import Constraints
+from agentic_dsl.constraints import Constraints, LibrarySpec
 from agentic_dsl.errors import ConstraintError
 from agentic_dsl.format import format_document, format_subgraph
 from agentic_dsl.node_table import Fork, Join
@@ -43,6 +43,20 @@ def _accepts(tracker: SemanticTracker, text: str) -> bool:
 def test_an_answer_that_is_built_to_be_valid_is_accepted_byte_by_byte(case: Case) -> None:
     text = format_subgraph(case.subgraph)
     assert _accepts(SemanticTracker(case.constraints), text), text
+
+
+@pytest.mark.parametrize("value", ["%7B", "%7B%7B", "%7B%7B%20x%20%7D%7D", "%7B%25", "a%7D"])
+def test_an_escaped_brace_is_a_character_like_any_other(value: str) -> None:
+    constraints = Constraints(
+        libraries=(LibrarySpec(path="/lib/text/tidy", signature="(text: string) -> {tidy: string}"),)
+    )
+    text = (
+        "### AgenticDSL `/dynamic/plan`\n```yaml\n# --- BEGIN AgenticDSL ---\ngraph_type: subgraph\nnodes:\n"
+        "  - id: a\n    type: assign\n    assign:\n      b: 1\n"
+        f'    next: ["/lib/text/tidy?text={value}", "/__system__/end_soft"]\n# --- END AgenticDSL ---\n```\n'
+    )
+    assert [finding.code for finding in check(parse(text), constraints=constraints)] == []
+    assert _accepts(SemanticTracker(constraints), text)
 
 
 def _is_valid(case: DagCase, text: str) -> bool:
