@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from agentic_dsl.runtime.matcher.frames import Frame
 from agentic_dsl.runtime.matcher.open_words import OpenWord
+from agentic_dsl.runtime.matcher.output_keys import ResultPath
 from agentic_dsl.runtime.matcher.paths import DYNAMIC, SEGMENT, DynamicPath
 from agentic_dsl.runtime.matcher.queries import URL, UrlText
 from agentic_dsl.runtime.matcher.template_filling import fill_template, fill_tight_template, has_room
@@ -14,6 +15,9 @@ from agentic_dsl.runtime.matcher.texts import InTemplate, Text, inside
 from agentic_dsl.runtime.matcher.tree_walk import TreeWalk, Wrap, itself, node_behind
 from agentic_dsl.runtime.matcher.vocabulary_trie import Node, Row, remove
 from agentic_dsl.runtime.matcher.word_filling import fill_word
+
+_JUDGED = b'"\\'
+"""What ends a text, or stands for a character that may belong to the path of a field."""
 
 
 class Filling(TreeWalk):
@@ -26,6 +30,8 @@ class Filling(TreeWalk):
         match frame:
             case Text() if not frame.begun:
                 self._text(frame, node)
+            case ResultPath() if self._is_far_from_bound(frame.inner):
+                self._result_path(frame, node)
             case OpenWord() if frame.fresh:
                 fill_word(self, frame, node, wrap)
             case DynamicPath() if frame.typed != DYNAMIC:
@@ -53,8 +59,8 @@ class Filling(TreeWalk):
         self.add_within(scan, frame.most - frame.used, frame, frame)
         for byte, child in scan.at_once.items():
             self.enter(frame.step(byte), child)
-        if frame.used + longest + frame.doc.plan.longest_read <= frame.most and frame.is_even(longest):
-            # Far from the bound, and behind at least one character: what follows does not depend on how many.
+        if self._is_far_from_bound(frame) and frame.is_even(longest):
+            # Behind at least one character: what follows does not depend on how many.
             if self.gate is None:
 
                 def make() -> Row:
@@ -70,6 +76,22 @@ class Filling(TreeWalk):
             if frame.used + size <= frame.most:
                 for byte, child in exits.items():
                     self.enter(frame.at(frame.used + size).step(byte), child)
+
+    def _is_far_from_bound(self, frame: Text) -> bool:
+        """Whether any token fits into a text, and a template that it opens too."""
+        return not frame.begun and frame.used + self.scans.trie.longest + frame.doc.plan.longest_read <= frame.most
+
+    def _result_path(self, frame: ResultPath, node: Node) -> None:
+        """The tokens of a text; those that close it, and escapes, are judged by what they spell."""
+        self._text(frame.inner, node)
+        scan = self.scans.text(node, templates=True, brace=frame.inner.brace)
+        judged = {
+            text: [(byte, child) for byte, child in ways if byte in _JUDGED] for text, ways in scan.by_text.items()
+        }
+        self.forget([way for ways in judged.values() for way in ways])
+        for text, ways in judged.items():
+            for byte, child in ways:
+                self.enter(frame.longer(text).step(byte), child)
 
     def _path(self, frame: DynamicPath, node: Node) -> None:
         """Tokens that stay in a segment of a path, and those that end it."""

@@ -16,7 +16,7 @@ from agentic_dsl.runtime.matcher.frames import Fixed, Frame, Option, Then, choic
 from agentic_dsl.runtime.matcher.open_words import WORD, OpenWord
 from agentic_dsl.runtime.matcher.state import has_field
 from agentic_dsl.runtime.matcher.templates import closed_fields, template
-from agentic_dsl.runtime.matcher.texts import Closed, Text
+from agentic_dsl.runtime.matcher.texts import Text
 from agentic_dsl.runtime.matcher.written_keys import more_keys, written_key
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ def mapping_entries(doc: Draft, after: Callable[[Draft], list[Option]]) -> Frame
         most = doc.plan.max_text
         if doc.node.tool is None or doc.node.tool.returns is None:
             return Text(doc, end, most=most, least=1, template=template(doc.node.env))
-        inner = Text(doc, lambda doc: Closed(doc), most=most, least=1, template=template(doc.node.env))
-        return ResultPath(inner, end)
+        return ResultPath(Text(doc, end, most=most, least=1, template=template(doc.node.env)))
 
     def more(doc: Draft) -> Frame:
         options = after(doc)
@@ -101,25 +100,36 @@ def mapping_entries(doc: Draft, after: Callable[[Draft], list[Option]]) -> Frame
 _NO_PATH = b"?"
 """With this behind it no text is the path of a field, so nothing can be said against it."""
 
+_QUOTE = ord('"')
+
 
 class ResultPath(Frame):
-    """A text that, where it is the path of a field, is that of one which the result has."""
+    """A text that, where it is the path of a field, is that of one which the result has.
 
-    __slots__ = ("inner", "then", "typed")
+    Attributes:
+        inner: the same text, whatever it says.
+        typed: what has been written of it.
+    """
 
-    def __init__(self, inner: Frame, then: Then, typed: bytes = b"") -> None:
+    __slots__ = ("inner", "typed")
+
+    def __init__(self, inner: Text, typed: bytes = b"") -> None:
         super().__init__(inner.doc)
-        self.inner, self.then, self.typed = inner, then, typed
+        self.inner, self.typed = inner, typed
 
     def step(self, byte: int) -> Frame | None:
         """One more byte of the text, as long as it can still become a path that exists."""
+        if byte == _QUOTE and not self.inner.begun:
+            return self.inner.step(byte) if self._exists(self.typed) else None
         inner = self.inner.step(byte)
-        if inner is None:
-            return None
-        if isinstance(inner, Closed):
-            return self.then(self.doc) if self._exists(self.typed) else None
-        after = ResultPath(inner, self.then, self.typed + bytes((byte,)))
-        return after if after._end() is not None else None
+        if not isinstance(inner, Text):
+            return inner  # nothing, or a template: what holds one is no path
+        after = ResultPath(inner, self.typed + bytes((byte,)))
+        return after if inner.used < inner.most or after._end() is not None else None
+
+    def longer(self, more: str) -> ResultPath:
+        """The frame after so many ordinary characters, for which there is room."""
+        return ResultPath(self.inner.at(self.inner.used + len(more)), self.typed + more.encode())
 
     def _exists(self, typed: bytes) -> bool:
         tool = self.doc.node.tool
@@ -127,27 +137,22 @@ class ResultPath(Frame):
         return not steps or tool is None or not lacks(tool.returns, steps)
 
     def _end(self) -> bytes | None:
-        """What closes the text, without the quote; None where nothing does."""
+        """What closes the text; None where nothing does."""
         if not self.typed:
-            return _NO_PATH
-        end = b""
-        inner = self.inner
-        while not inner.is_final:
-            text, inner = inner.policy()
-            end += text
-        end = end[:-1]
-        if self._exists(self.typed + end):
+            return _NO_PATH + b'"'
+        end = self.inner.end_text
+        if self._exists(self.typed + end[:-1]):
             return end
-        fits = _length(self.typed + end + _NO_PATH) <= self.doc.plan.max_text
-        return end + _NO_PATH if fits else None
+        return end[:-1] + _NO_PATH + b'"' if self.inner.used < self.inner.most else None
+
+    def ending(self) -> tuple[bytes, object, Callable[[], Frame]]:
+        """The text of the policy, and what follows it."""
+        inner = self.inner
+        return self._end() or b"", (id(inner.then), id(self.doc)), lambda: inner.then(self.doc)
 
     def policy(self) -> tuple[bytes, Frame]:
         """Closes the text soonest."""
-        return (self._end() or b"") + b'"', self.then(self.doc)
-
-
-def _length(typed: bytes) -> int:
-    return len(json.loads(b'"' + typed + b'"'))
+        return self._end() or b"", self.inner.then(self.doc)
 
 
 __all__ = ["ResultPath", "mapping_entries", "output_keys", "wants_mapping"]

@@ -165,7 +165,7 @@ class _Scanner:
             if at == len(text):
                 self._stay(length, token_id)
             elif text[at] in end:
-                self._leave(text, at, "a" * length)
+                self._leave(text, at, text[:at].decode())
         return self._scan()
 
     def _stay(self, length: int, token_id: int) -> None:
