@@ -10,6 +10,7 @@ from agentic_dsl.runtime.matcher.open_words import OpenWord
 from agentic_dsl.runtime.matcher.output_keys import ResultPath
 from agentic_dsl.runtime.matcher.paths import DYNAMIC, SEGMENT, DynamicPath
 from agentic_dsl.runtime.matcher.queries import URL, UrlText
+from agentic_dsl.runtime.matcher.scans import Scan
 from agentic_dsl.runtime.matcher.template_filling import fill_template, fill_tight_template, has_room
 from agentic_dsl.runtime.matcher.texts import InTemplate, Text, inside
 from agentic_dsl.runtime.matcher.tree_walk import TreeWalk, Wrap, itself, node_behind
@@ -30,7 +31,7 @@ class Filling(TreeWalk):
         match frame:
             case Text() if not frame.begun:
                 self._text(frame, node)
-            case ResultPath() if self._is_far_from_bound(frame.inner):
+            case ResultPath() if not frame.inner.begun:
                 self._result_path(frame, node)
             case OpenWord() if frame.fresh:
                 fill_word(self, frame, node, wrap)
@@ -79,19 +80,51 @@ class Filling(TreeWalk):
 
     def _is_far_from_bound(self, frame: Text) -> bool:
         """Whether any token fits into a text, and a template that it opens too."""
-        return not frame.begun and frame.used + self.scans.trie.longest + frame.doc.plan.longest_read <= frame.most
+        return frame.used + self.scans.trie.longest + frame.doc.plan.longest_read <= frame.most
 
     def _result_path(self, frame: ResultPath, node: Node) -> None:
         """The tokens of a text; those that close it, and escapes, are judged by what they spell."""
-        self._text(frame.inner, node)
-        scan = self.scans.text(node, templates=True, brace=frame.inner.brace)
-        judged = {
-            text: [(byte, child) for byte, child in ways if byte in _JUDGED] for text, ways in scan.by_text.items()
-        }
-        self.forget([way for ways in judged.values() for way in ways])
-        for text, ways in judged.items():
-            for byte, child in ways:
-                self.enter(frame.longer(text).step(byte), child)
+        text = frame.inner
+        room = text.most - text.used
+        is_far = self._is_far_from_bound(text)
+        scan = self.scans.text(node, templates=True, brace=text.brace)
+        if is_far:
+            self._text(text, node)
+            self.forget([(byte, child) for _, byte, child in scan.leaving if byte in _JUDGED])
+        else:
+            self.add_within(scan, room, text, text)
+            self._judge_full(frame, node, scan, room)
+        for before, byte, child in scan.leaving:
+            if len(before) <= room and (byte in _JUDGED or not is_far):
+                self.enter(frame.longer(before).step(byte), child)
+        if self.gate is not None:
+            self._along_policy(frame, node)
+
+    def _judge_full(self, frame: ResultPath, node: Node, scan: Scan, room: int) -> None:
+        """Takes the tokens out that leave no room to make something else of a path that there is not."""
+        if not 0 < room < len(scan.within):
+            return
+        full = self.row & scan.within[room] & ~scan.within[room - 1]
+        refused = []
+        for text, token_id in node.endings():
+            if full[token_id >> 5] >> (token_id & 31) & 1:
+                after: Frame | None = frame
+                for byte in text:
+                    after = after.step(byte) if after is not None else None
+                if after is None:
+                    refused.append(token_id)
+        remove(self.row, refused)
+
+    def _along_policy(self, frame: Frame, node: Node) -> None:
+        """The tokens along the shortest end, which a budget allows where it allows nothing else."""
+        at: Node | None = node
+        after: Frame | None = frame
+        for byte in frame.policy()[0]:
+            at = at.children.get(byte) if at is not None else None
+            after = after.step(byte) if after is not None else None
+            if at is None or after is None:
+                return
+            self.find(at, after)
 
     def _path(self, frame: DynamicPath, node: Node) -> None:
         """Tokens that stay in a segment of a path, and those that end it."""

@@ -100,6 +100,9 @@ def mapping_entries(doc: Draft, after: Callable[[Draft], list[Option]]) -> Frame
 _NO_PATH = b"?"
 """With this behind it no text is the path of a field, so nothing can be said against it."""
 
+_NEVER = b"!#%&()*+,/:;<=>?@^`{|}~"
+"""Characters that stand in no path. There are others, which `_result_path` knows."""
+
 _QUOTE = ord('"')
 
 
@@ -128,10 +131,14 @@ class ResultPath(Frame):
         return after if inner.used < inner.most or after._end() is not None else None
 
     def longer(self, more: str) -> ResultPath:
-        """The frame after so many ordinary characters, for which there is room."""
+        """The frame after some ordinary characters, for which there is room."""
+        if not more:
+            return self
         return ResultPath(self.inner.at(self.inner.used + len(more)), self.typed + more.encode())
 
     def _exists(self, typed: bytes) -> bool:
+        if typed.translate(None, _NEVER) != typed:
+            return True
         tool = self.doc.node.tool
         steps = _result_path(json.loads(b'"' + typed + b'"'))
         return not steps or tool is None or not lacks(tool.returns, steps)

@@ -75,6 +75,11 @@ def _mask(spec: CompiledSpec, tokenizer: Tokenizer, overlay: Overlay, typed: str
     return row.tobytes()
 
 
+def _ids(mask: bytes) -> set[int]:
+    bits = np.unpackbits(np.frombuffer(mask, np.uint8), bitorder="little")
+    return set(map(int, bits.nonzero()[0]))
+
+
 @pytest.mark.masks
 @pytest.mark.parametrize("budget", [None, 420])
 def test_the_tables_allow_what_the_walk_allows(
@@ -90,7 +95,7 @@ def test_the_tables_allow_what_the_walk_allows(
     monkeypatch.setattr(Filling, "walk_open", by_bytes)
     walked = [_mask(spec, tokenizer, Overlay(trie), typed, budget) for typed in TYPED]
     for typed, one, other in zip(TYPED, looked_up, walked, strict=True):
-        assert one == other, typed
+        assert _ids(one) ^ _ids(other) == set(), typed
 
 
 def test_a_path_closes_exactly_where_the_field_exists(spec: CompiledSpec) -> None:
