@@ -186,6 +186,7 @@ class Constraints(_Model):
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
     max_text_chars: Annotated[int, Field(ge=1)] = 400
     max_identifier_chars: Annotated[int, Field(ge=1)] = 32
+    allow_free_text: bool = False
 
     @field_validator("path")
     @classmethod

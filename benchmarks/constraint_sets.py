@@ -20,6 +20,9 @@ from benchmarks.tool_sets import TOOLS, random_tool
 SETS = 240
 """How many sets walks go through."""
 
+MIXED = (SETS, SETS + 1)
+"""The sets behind them, in which an answer may be plain text; walks are numbered without them."""
+
 LIBRARIES = (
     LibrarySpec(path="/lib/math/add", signature="(a: number, b: number) -> {sum: number}", version="1"),
     LibrarySpec(
@@ -75,6 +78,8 @@ def constraint_set(number: int) -> Constraints:
     """
     if number < 0:
         raise ValueError("constraint sets are numbered from 0")
+    if number in MIXED:
+        return _mixed()[number - SETS]
     corners = _corners()
     if number < len(corners):
         return corners[number]
@@ -149,6 +154,13 @@ def _several_blocks() -> list[Fields]:
         {"max_nodes": 6, "min_nodes": 6, "max_subgraphs": 4, "allowed_node_types": types, "max_identifier_chars": 3},
         {"max_nodes": 4, "min_nodes": 3, "max_subgraphs": 3, "allowed_node_types": ("start",)},
     ]
+
+
+def _mixed() -> tuple[Constraints, ...]:
+    """Mixed answers: of one block of few nodes, and with everything else that a request may have."""
+    context = ContextSignature(available_vars=("x",), required_outputs=("res",))
+    full: Fields = {"max_nodes": 12, "max_subgraphs": 2, "context": context, "tools": TOOLS, "libraries": LIBRARIES[:2]}
+    return Constraints(max_nodes=2, allow_free_text=True), Constraints(**full, allow_free_text=True)
 
 
 def sample(rng: random.Random, *, libraries: bool = True) -> Constraints:

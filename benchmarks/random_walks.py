@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from agentic_dsl.compiler.check import check
+from agentic_dsl.compiler.grammar.prose import is_prose
 from agentic_dsl.compiler.parse.document import parse
 from agentic_dsl.constraints import Constraints
 from agentic_dsl.format import format_document
@@ -92,9 +93,9 @@ class Walker:
         self._plan = cache(lambda number: Plan.of(constraint_set(number)))
         self._minimum = cache(lambda number: minimum_tokens(self._plan(number), tokenizer))
 
-    def walk(self, number: int) -> Walk:
-        """One walk, judged."""
-        chosen = number % SETS
+    def walk(self, number: int, chosen: int | None = None) -> Walk:
+        """One walk, judged; through the set that its number says, or another one."""
+        chosen = number % SETS if chosen is None else chosen
         rng = random.Random(number)
         kind = KINDS[(number // SETS + number) % len(KINDS)]
         tokens = budget = 0
@@ -165,6 +166,8 @@ def _end(tokenizer: Tokenizer, ids: list[int]) -> str:
 
 def judge(text: bytes, constraints: Constraints) -> None:
     """Raises where an answer is not valid, or not in the generated form."""
+    if is_prose(text.decode(), constraints):
+        return
     document = parse(text.decode())
     errors = [finding for finding in check(document, constraints=constraints, mode="strict") if finding.is_error]
     if errors:

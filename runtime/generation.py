@@ -6,73 +6,31 @@ One generation: constraints → grammar (`compile`) and prompt (`build_prompt`) 
 from __future__ import annotations
 
 import asyncio
-import importlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
 
-from agentic_dsl.compiler.pipeline import CompiledSpec, ReportEntry, compile, without_overlay
 from agentic_dsl.constraints import Constraints, ContextSignature
-from agentic_dsl.errors import AgenticDSLError, EngineError
-from agentic_dsl.runtime.engines.base import GREEDY, Engine, EngineRequest, EngineResult, OnToken, Sampling, Stats
-from agentic_dsl.runtime.prompt import build_prompt
+from agentic_dsl.errors import EngineError, UsageError
+from agentic_dsl.runtime.answers import Generation
+from agentic_dsl.runtime.checked_cache import CacheRequest
+from agentic_dsl.runtime.config import EngineConfig, load_config
+from agentic_dsl.runtime.engines.base import GREEDY, Engine, OnToken, Sampling, ServingHints
+from agentic_dsl.runtime.engines.registry import open_engine
+from agentic_dsl.runtime.generation_cache import GenerationCache
+from agentic_dsl.runtime.jobs import Jobs, Task, changed
+from agentic_dsl.runtime.observation import Call, Observers
+from agentic_dsl.runtime.options import BatchOptions, GenerationOptions, task_of, tasks_of
 from agentic_dsl.runtime.proven_nodes import ProvenNodes
-from agentic_dsl.runtime.reparse import reparse
 from agentic_dsl.runtime.streaming import AsyncSubgraphStream, SubgraphStream
 
 if TYPE_CHECKING:
-    from agentic_dsl.ast import Document, Subgraph
+    from agentic_dsl.ast import Subgraph
     from agentic_dsl.compiler.library import Library
-    from agentic_dsl.diagnostics import Diagnostic
-
-ENGINES: Mapping[str, tuple[str, str]] = {
-    "transformers": ("agentic_dsl.runtime.engines.transformers", "TransformersEngine"),
-    "random": ("agentic_dsl.runtime.engines.random", "RandomEngine"),
-}
-"""Name → module and class; an engine's libraries are imported when it is asked for."""
-
-_BLOCK_TOKENS = 128
-_NODE_TOKENS = 64
-_CHARS_PER_TOKEN = 3
+    from agentic_dsl.runtime.subgraph_cache import SubgraphCache
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generation:
-    """What came of one task.
-
-    Attributes:
-        text: the answer, as the engine gave it.
-        subgraph: the answer's block; after an answer that was cut, as much as can be read. None where there is none.
-        diagnostics: what is wrong with the answer, in order; spans point into ``document.source``.
-        report: how each constraint was enforced.
-        token_ids: the tokens of the answer, its end token included.
-        prompt_token_ids: the prompt as the model read it.
-        stats: what it cost.
-        cached: whether the answer came from the subgraph cache, so that no model ran.
-        document: the answer, parsed; None where there is no answer.
-        error: why there is no answer. Only in batches: a single generation raises it.
-    """
-
-    text: str
-    subgraph: Subgraph | None
-    diagnostics: tuple[Diagnostic, ...]
-    report: tuple[ReportEntry, ...]
-    token_ids: tuple[int, ...] = ()
-    prompt_token_ids: tuple[int, ...] = ()
-    stats: Stats = field(default_factory=Stats)
-    cached: bool = False
-    document: Document | None = None
-    error: AgenticDSLError | None = None
-
-    @property
-    def valid(self) -> bool:
-        """Whether there is a subgraph that keeps the language's rules and the constraints."""
-        return (
-            self.error is None
-            and self.subgraph is not None
-            and not any(finding.is_error for finding in self.diagnostics)
-        )
+_NOBODY = Observers()
 
 
 class AgenticLLM:
@@ -80,14 +38,26 @@ class AgenticLLM:
 
     Attributes:
         engine: what runs the model.
+        cache: what stands before it, None where every task is generated anew.
+        observers: who is told of every request.
     """
 
-    def __init__(self, engine: str | Engine = "transformers", model: Any = None, **engine_options: Any) -> None:
+    def __init__(
+        self,
+        engine: str | Engine = "transformers",
+        model: Any = None,
+        *,
+        subgraph_cache: SubgraphCache | GenerationCache | None = None,
+        observers: Observers = _NOBODY,
+        **engine_options: Any,
+    ) -> None:
         """Loads the engine.
 
         Args:
             engine: a name of `ENGINES`, or an engine that is already there.
             model: what the engine calls a model; None is the engine's default (``smollm2`` for ``transformers``).
+            subgraph_cache: where valid answers are kept; equal requests at the same time then wait for the first one.
+            observers: who is told of every request: traces, metrics, spans.
             engine_options: further arguments of the engine's class, such as ``dtype``.
 
         Raises:
@@ -95,18 +65,46 @@ class AgenticLLM:
             ModelError: the model is missing; the help names the command that fetches it.
             MissingExtraError: a library that the engine needs is not installed.
         """
-        if not isinstance(engine, str):
-            if model is not None or engine_options:
-                raise EngineError(
-                    "an engine that is already there takes no model and no options",
-                    help="give them to the engine's own class",
-                )
-            self.engine: Engine = engine
-            return
-        if engine not in ENGINES:
-            raise EngineError(f'there is no engine "{engine}"', help=f"name one of: {', '.join(ENGINES)}")
-        module, class_name = ENGINES[engine]
-        self.engine = getattr(importlib.import_module(module), class_name)(model, **engine_options)
+        if isinstance(engine, str):
+            self.engine: Engine = open_engine(engine, model, **engine_options)
+        elif model is not None or engine_options:
+            raise EngineError(
+                "an engine that is already there takes no model and no options",
+                help="give them to the engine's own class",
+            )
+        else:
+            self.engine = engine
+        self.cache: GenerationCache | None
+        if subgraph_cache is None or isinstance(subgraph_cache, GenerationCache):
+            self.cache = subgraph_cache
+        else:
+            self.cache = GenerationCache(subgraph_cache)
+        self.observers = observers
+
+    @classmethod
+    def from_config(
+        cls,
+        config: EngineConfig | Path | str | None = None,
+        *,
+        subgraph_cache: SubgraphCache | GenerationCache | None = None,
+        observers: Observers = _NOBODY,
+    ) -> AgenticLLM:
+        """The model that a configuration names.
+
+        Args:
+            config: a configuration, or the file that holds one; None is the environment alone. See `load_config`.
+            subgraph_cache: as for the class.
+            observers: as for the class.
+
+        Raises:
+            UsageError: the configuration cannot be read.
+        """
+        found = config if isinstance(config, EngineConfig) else load_config(config)
+        return cls(found.open(), subgraph_cache=subgraph_cache, observers=observers)
+
+    def close(self) -> None:
+        """Lets go of what the engine holds."""
+        self.engine.close()
 
     def generate_subgraph(
         self,
@@ -117,26 +115,32 @@ class AgenticLLM:
         max_nodes: int | None = None,
         allowed_node_types: Sequence[str] | None = None,
         context_signature: ContextSignature | None = None,
+        allow_free_text: bool | None = None,
         seed: int | None = None,
         sampling: Sampling = GREEDY,
         library: Library | None = None,
         on_token: OnToken | None = None,
+        priority: int = 0,
+        hints: ServingHints | None = None,
     ) -> Generation:
         """Generates one subgraph.
 
         Args:
             prompt: what the subgraph must do, in words.
-            constraints: the contract of the answer; None is `Constraints()`. The next four arguments replace fields
+            constraints: the contract of the answer; None is `Constraints()`. The next five arguments replace fields
                 of it.
             max_output_tokens: the most tokens of the answer. Where neither this nor the constraints say, it is what
                 the model's context leaves after the prompt, at most `default_token_cap`.
             max_nodes: the most nodes.
             allowed_node_types: the only node types.
             context_signature: what the context holds and must hold in the end.
+            allow_free_text: whether the model may answer in plain text instead; `Generation.kind` says what it did.
             seed: where the random numbers start; overrides the one in ``sampling``.
             sampling: how tokens are chosen; the default takes the likeliest one, whatever the seed.
             library: entries that references may name beside ``constraints.libraries``; for the check only.
             on_token: called after each pass of the model, see `OnToken`.
+            priority: lower numbers go first, where the engine has an order.
+            hints: for the serving layer, see `ServingHints`.
 
         Returns:
             The generation; see `Generation.valid`.
@@ -146,36 +150,21 @@ class AgenticLLM:
             GenerationError: the engine could not answer, for example because the prompt is too long.
             EngineError: the engine as a whole cannot work.
         """
-        generation = self.batch_generate_subgraphs(
-            [prompt],
-            context_signatures=None if context_signature is None else [context_signature],
-            constraints=constraints,
-            max_output_tokens=max_output_tokens,
-            max_nodes=max_nodes,
-            allowed_node_types=allowed_node_types,
-            seed=seed,
-            sampling=sampling,
-            library=library,
-            on_token=on_token,
-        )[0]
-        if generation.error is not None:
-            raise generation.error
-        return generation
+        options: GenerationOptions = {
+            "constraints": constraints,
+            "max_output_tokens": max_output_tokens,
+            "max_nodes": max_nodes,
+            "allowed_node_types": allowed_node_types,
+            "context_signature": context_signature,
+            "allow_free_text": allow_free_text,
+            "seed": seed,
+            "sampling": sampling,
+            "priority": priority,
+            "hints": hints,
+        }
+        return _only(self._run([task_of(prompt, options)], library, on_token))
 
-    def stream_subgraph(
-        self,
-        prompt: str,
-        *,
-        constraints: Constraints | None = None,
-        max_output_tokens: int | None = None,
-        max_nodes: int | None = None,
-        allowed_node_types: Sequence[str] | None = None,
-        context_signature: ContextSignature | None = None,
-        seed: int | None = None,
-        sampling: Sampling = GREEDY,
-        library: Library | None = None,
-        on_token: OnToken | None = None,
-    ) -> SubgraphStream:
+    def stream_subgraph(self, prompt: str, **options: Unpack[GenerationOptions]) -> SubgraphStream:
         """Generates one subgraph node by node, with the arguments of `generate_subgraph`.
 
         A node comes as soon as it is closed and proven (see `ProvenNodes`), in the order of the text and equal to the
@@ -190,17 +179,15 @@ class AgenticLLM:
             ConstraintError: the constraints contradict each other. Whatever else `generate_subgraph` raises comes out
                 of the stream.
         """
-        changes = {
-            "max_output_tokens": max_output_tokens,
-            "max_nodes": max_nodes,
-            "allowed_node_types": None if allowed_node_types is None else tuple(allowed_node_types),
-            "context": context_signature,
-        }
-        wanted = _changed(constraints or Constraints(), changes)
-        run = partial(self.generate_subgraph, prompt, constraints=wanted, seed=seed, sampling=sampling, library=library)
-        return SubgraphStream(run, ProvenNodes(wanted, library), on_token)
+        task, library = task_of(prompt, options), options.get("library")
+        proven = ProvenNodes(changed(task.constraints, **task.changes), library)
 
-    def astream_subgraph(self, prompt: str, **options: Any) -> AsyncSubgraphStream:
+        def run(on_token: OnToken) -> Generation:
+            return _only(self._run([task], library, on_token))
+
+        return SubgraphStream(run, proven, options.get("on_token"))
+
+    def astream_subgraph(self, prompt: str, **options: Unpack[GenerationOptions]) -> AsyncSubgraphStream:
         """`stream_subgraph` for ``async for``, with the same arguments; the event loop stays free."""
         return AsyncSubgraphStream.of(self.stream_subgraph(prompt, **options))
 
@@ -213,10 +200,13 @@ class AgenticLLM:
         max_output_tokens: int | None = None,
         max_nodes: int | None = None,
         allowed_node_types: Sequence[str] | None = None,
+        allow_free_text: bool | None = None,
         seed: int | None = None,
         sampling: Sampling = GREEDY,
         library: Library | None = None,
         on_token: OnToken | None = None,
+        priorities: Sequence[int] | None = None,
+        hints: Sequence[ServingHints | None] | None = None,
     ) -> list[Generation]:
         """Generates one subgraph for each prompt, together.
 
@@ -227,116 +217,142 @@ class AgenticLLM:
             max_output_tokens: as for `generate_subgraph`, like all that follow.
             max_nodes: the most nodes of each answer.
             allowed_node_types: the only node types.
+            allow_free_text: whether answers may be plain text.
             seed: prompt number i starts at ``seed + i``, so that equal prompts give different answers.
             sampling: how tokens are chosen.
             library: entries that references may name.
             on_token: called with the number of the prompt.
+            priorities: one for each prompt; lower numbers go first, where the engine has an order.
+            hints: one for each prompt, for the serving layer.
 
         Returns:
             One generation for each prompt, in order. Where one could not be answered, `Generation.error` says why;
             the others are not affected.
 
         Raises:
-            ValueError: there are not as many constraints or context signatures as prompts.
+            ValueError: there are not as many of one thing as of another.
             EngineError: the engine as a whole cannot work.
         """
-        changes = {
+        options: BatchOptions = {
+            "context_signatures": context_signatures,
+            "constraints": constraints,
             "max_output_tokens": max_output_tokens,
             "max_nodes": max_nodes,
-            "allowed_node_types": None if allowed_node_types is None else tuple(allowed_node_types),
+            "allowed_node_types": allowed_node_types,
+            "allow_free_text": allow_free_text,
+            "seed": seed,
+            "sampling": sampling,
+            "priorities": priorities,
+            "hints": hints,
         }
-        each = _each(constraints, len(prompts))
-        contexts = [None] * len(prompts) if context_signatures is None else context_signatures
-        jobs: dict[int, tuple[CompiledSpec, EngineRequest]] = {}
-        generations: dict[int, Generation] = {}
-        specs: dict[str, CompiledSpec] = {}
-        for number, (prompt, own, context) in enumerate(zip(prompts, each, contexts, strict=True)):
-            try:
-                wanted = _changed(own, changes | {"context": context})
-                spec = specs.get(wanted.digest) or specs.setdefault(wanted.digest, compile(wanted))
-                start = sampling.seed if seed is None else seed
-                chosen = replace(sampling, seed=None if start is None else start + number)
-                jobs[number] = (spec, engine_request(prompt, spec, chosen))
-            except AgenticDSLError as exc:
-                generations[number] = Generation(text="", subgraph=None, diagnostics=(), report=(), error=exc)
-        numbers = list(jobs)
-        hook = None if on_token is None else _renumbered(on_token, numbers)
-        results = self.engine.generate([jobs[number][1] for number in numbers], on_token=hook) if jobs else []
-        for number, result in zip(numbers, results, strict=True):
-            generations[number] = _generation(jobs[number][0], result, library)
-        return [generations[number] for number in range(len(prompts))]
+        return self._run(tasks_of(prompts, options), library, on_token)
 
-    async def agenerate_subgraph(self, prompt: str, **options: Any) -> Generation:
-        """`generate_subgraph` in a thread of its own, with the same arguments; the event loop stays free."""
-        return await asyncio.to_thread(self.generate_subgraph, prompt, **options)
+    async def agenerate_subgraph(self, prompt: str, **options: Unpack[GenerationOptions]) -> Generation:
+        """`generate_subgraph` with the same arguments; the event loop stays free. Cancelled, it stops the engine."""
+        return _only(await self._arun([task_of(prompt, options)], options.get("library"), options.get("on_token")))
 
-    async def abatch_generate_subgraphs(self, prompts: Sequence[str], **options: Any) -> list[Generation]:
-        """`batch_generate_subgraphs` in a thread of its own, with the same arguments."""
-        return await asyncio.to_thread(self.batch_generate_subgraphs, prompts, **options)
+    async def abatch_generate_subgraphs(
+        self, prompts: Sequence[str], **options: Unpack[BatchOptions]
+    ) -> list[Generation]:
+        """`batch_generate_subgraphs` with the same arguments; the event loop stays free."""
+        return await self._arun(tasks_of(prompts, options), options.get("library"), options.get("on_token"))
+
+    def cache_subgraph(self, subgraph: Subgraph, prompt: str, **options: Unpack[GenerationOptions]) -> Generation:
+        """Stores a subgraph that is known to be good as the answer to a task.
+
+        Args:
+            subgraph: checked before it is stored.
+            prompt: the task, whose answer it is from now on.
+            options: those of the `generate_subgraph` call that shall get it.
+
+        Raises:
+            UsageError: there is no cache, or the subgraph breaks a rule of the language or of the constraints.
+        """
+        jobs = Jobs.of([task_of(prompt, options)], options.get("library"))
+        return self._cached().cache_subgraph(subgraph, self._wanted(jobs)[0])
+
+    def warm_up(self, paths: Sequence[str]) -> int:
+        """Brings stored answers for some paths, and what is below them, into memory; says how many.
+
+        Raises:
+            UsageError: there is no cache.
+        """
+        return self._cached().warm_up(paths)
+
+    def _cached(self) -> GenerationCache:
+        if self.cache is None:
+            raise UsageError(
+                "this AgenticLLM has no subgraph cache", help="give it one: AgenticLLM(…, subgraph_cache=…)"
+            )
+        return self.cache
+
+    def _run(self, tasks: Sequence[Task], library: Library | None, on_token: OnToken | None) -> list[Generation]:
+        """Compile → cache → engine → check, told to the observers."""
+        with self._call(tasks) as call:
+            with call.compiling():
+                jobs = Jobs.of(tasks, library)
+
+            def ask(positions: Sequence[int]) -> list[Generation]:
+                if not positions:
+                    return []
+                hook = jobs.hook(on_token, positions)
+                results = self.engine.generate(jobs.requests(positions), on_token=hook)
+                call.answered(jobs.at(positions), results)
+                with call.checking():
+                    return jobs.generations(positions, results)
+
+            with call.asking(jobs.jobs):
+                found = ask(jobs.every) if self.cache is None else self.cache.resolve(self._wanted(jobs), ask)
+            generations = jobs.merged(found)
+            call.done(generations)
+        return generations
+
+    async def _arun(self, tasks: Sequence[Task], library: Library | None, on_token: OnToken | None) -> list[Generation]:
+        """The same; what takes longer than a moment runs in threads."""
+        with self._call(tasks) as call:
+            with call.compiling():
+                jobs = await asyncio.to_thread(Jobs.of, tasks, library)
+
+            async def ask(positions: Sequence[int]) -> list[Generation]:
+                if not positions:
+                    return []
+                hook = jobs.hook(on_token, positions)
+                results = await self.engine.agenerate(jobs.requests(positions), on_token=hook)
+                call.answered(jobs.at(positions), results)
+                with call.checking():
+                    return await asyncio.to_thread(jobs.generations, positions, results)
+
+            with call.asking(jobs.jobs):
+                if self.cache is None:
+                    found = await ask(jobs.every)
+                else:
+                    found = await self.cache.aresolve(self._wanted(jobs), ask)
+            generations = jobs.merged(found)
+            call.done(generations)
+        return generations
+
+    def _call(self, tasks: Sequence[Task]) -> Call:
+        return self.observers.call(self.engine.name, len(tasks), has_cache=self.cache is not None)
+
+    def _wanted(self, jobs: Jobs) -> list[CacheRequest]:
+        """What the cache is asked for each job."""
+        overlay = "overlay" if self.engine.capabilities.supports_overlay else "grammar"
+        return [
+            self._cached().request(
+                job.task.prompt,
+                job.spec.constraints,
+                engine=self.engine.name,
+                sampling=job.task.sampling,
+                library=jobs.library,
+                options=overlay,
+            )
+            for job in jobs.jobs
+        ]
 
 
-def engine_request(prompt: str, spec: CompiledSpec, sampling: Sampling = GREEDY) -> EngineRequest:
-    """What an engine is asked for one task."""
-    return EngineRequest(
-        prompt=build_prompt(prompt, spec.constraints),
-        spec=spec,
-        sampling=sampling,
-        max_output_tokens=spec.constraints.max_output_tokens,
-        token_cap=default_token_cap(spec.constraints),
-    )
-
-
-def default_token_cap(constraints: Constraints) -> int:
-    """The most tokens of an answer where nobody sets a limit, so that a runaway word does not fill the context.
-
-    For each block 128 tokens (heading, signature), for each node 64 (its layout, without texts; gold plans of real
-    catalogues take 60 to 90 with theirs) and one text of full length at three characters a token. A plan of 5 nodes
-    gets 1,113 tokens.
-    """
-    per_node = _NODE_TOKENS + constraints.max_text_chars // _CHARS_PER_TOKEN
-    return constraints.max_subgraphs * _BLOCK_TOKENS + constraints.max_nodes * per_node
-
-
-def _each(constraints: Constraints | Sequence[Constraints] | None, count: int) -> Sequence[Constraints]:
-    if constraints is None or isinstance(constraints, Constraints):
-        return [constraints or Constraints()] * count
-    return constraints
-
-
-def _changed(constraints: Constraints, changes: Mapping[str, Any]) -> Constraints:
-    """The constraints with some fields replaced and everything validated again."""
-    given = {name: value for name, value in changes.items() if value is not None}
-    # Not dict(constraints): that also holds what the model has cached.
-    own = {name: getattr(constraints, name) for name in Constraints.model_fields}
-    return Constraints(**own | given) if given else constraints
-
-
-def _renumbered(on_token: OnToken, numbers: Sequence[int]) -> OnToken:
-    """The hook by the numbers of the prompts, where some prompts never reached the engine."""
-    return lambda row, tokens, text: on_token(numbers[row], tokens, text)
-
-
-def _generation(spec: CompiledSpec, result: EngineResult, library: Library | None) -> Generation:
-    report = spec.report if result.overlay else without_overlay(spec.report)
-    if result.error is not None:
-        return Generation(
-            text=result.text,
-            subgraph=None,
-            diagnostics=(),
-            report=report,
-            token_ids=result.token_ids,
-            prompt_token_ids=result.prompt_token_ids,
-            stats=result.stats,
-            error=result.error,
-        )
-    answer = reparse(result.text, spec.constraints, library=library, complete=result.finish == "stop")
-    return Generation(
-        text=result.text,
-        subgraph=answer.subgraph,
-        diagnostics=answer.diagnostics,
-        report=report,
-        token_ids=result.token_ids,
-        prompt_token_ids=result.prompt_token_ids,
-        stats=result.stats,
-        document=answer.document,
-    )
+def _only(generations: Sequence[Generation]) -> Generation:
+    """The generation of a call for one task, whose failure is the call's."""
+    (generation,) = generations
+    if generation.error is not None:
+        raise generation.error
+    return generation

@@ -65,6 +65,8 @@ def _language(constraints: Constraints, types: tuple[NodeSpec, ...]) -> str:
     if constraints.max_subgraphs > 1:
         most = constraints.max_subgraphs
         lines.append(f'- Up to {most} blocks: the first at "{path}", others below it; none refers to another.')
+    if constraints.allow_free_text:
+        lines.append("- If the task needs no plan, answer it in plain text instead, without a block.")
     return "\n".join(lines)
 
 

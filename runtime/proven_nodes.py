@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from agentic_dsl.codes import INCOMPLETE
+from agentic_dsl.compiler.grammar.prose import is_prose
 from agentic_dsl.errors import ConstraintError
 from agentic_dsl.format import END_MARKER
 from agentic_dsl.runtime.matcher.tracker import SemanticTracker
@@ -46,6 +47,8 @@ class ProvenNodes:
         Args:
             text: the whole answer so far; it only ever grows.
         """
+        if is_prose(text, self._constraints):
+            return []  # whatever looks like a node in it is none
         border = max((found.start() for found in _BORDER.finditer(text, self._read)), default=0)
         if self._tracker is None or border <= self._read:
             return []

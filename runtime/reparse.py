@@ -7,21 +7,36 @@ token limit may cut the text anywhere. This is the one place that says whether a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from agentic_dsl.ast import Document, Subgraph
 from agentic_dsl.codes import INCOMPLETE, NOT_GENERATED_FORM
 from agentic_dsl.compiler.check import check
+from agentic_dsl.compiler.grammar.prose import is_prose
 from agentic_dsl.compiler.parse.document import parse
 from agentic_dsl.diagnostics import Diagnostic
 from agentic_dsl.format import format_document
-from agentic_dsl.span import Span
+from agentic_dsl.span import Source, Span
 
 if TYPE_CHECKING:
     from agentic_dsl.compiler.library import Library
     from agentic_dsl.constraints import Constraints
 
 _CLOSING = "# --- END AgenticDSL ---\n```\n"
+
+
+Kind = Literal["subgraph", "text"]
+"""What an answer is: a subgraph, or what should be one; or plain text that was allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProseDocument(Document):
+    """An answer in plain text, as a document without blocks: whatever is written in it is not read as one."""
+
+
+def kind_of(document: Document | None) -> Kind:
+    """What an answer is, by the document that it was read as."""
+    return "text" if isinstance(document, ProseDocument) else "subgraph"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +55,14 @@ class Reparsed:
 
     @property
     def valid(self) -> bool:
-        """Whether there is a subgraph and nothing is wrong with it."""
-        return self.subgraph is not None and not any(finding.is_error for finding in self.diagnostics)
+        """Whether there is a subgraph, or plain text that was allowed, and nothing is wrong with it."""
+        wanted = self.subgraph is not None or self.kind == "text"
+        return wanted and not any(finding.is_error for finding in self.diagnostics)
+
+    @property
+    def kind(self) -> Kind:
+        """What the text is."""
+        return kind_of(self.document)
 
 
 def reparse(text: str, constraints: Constraints, *, library: Library | None = None, complete: bool = True) -> Reparsed:
@@ -54,6 +75,8 @@ def reparse(text: str, constraints: Constraints, *, library: Library | None = No
         complete: False where a token limit cut the text. Then the one finding is that, since whatever else is wrong
             may follow from it, and the subgraph holds what its whole lines say.
     """
+    if is_prose(text, constraints):
+        return _prose(text, complete=complete)
     if not complete:
         return _cut(text, constraints)
     document = parse(text)
@@ -62,6 +85,11 @@ def reparse(text: str, constraints: Constraints, *, library: Library | None = No
     if not any(finding.is_error for finding in findings):
         findings += _form(text, document, subgraph)
     return Reparsed(document, subgraph, tuple(findings))
+
+
+def _prose(text: str, *, complete: bool) -> Reparsed:
+    document = ProseDocument(epilogue=text, source=Source(text))
+    return Reparsed(document, None, () if complete else (_cut_off(text, "raise max_output_tokens"),))
 
 
 def _wanted(document: Document, constraints: Constraints) -> Subgraph | None:
@@ -100,13 +128,14 @@ def _without_prose(document: Document) -> str:
 
 
 def _cut(text: str, constraints: Constraints) -> Reparsed:
-    finding = INCOMPLETE.at(
-        Span(len(text), len(text)),
-        "the answer reached its token limit before it was complete",
-        help="raise max_output_tokens, or lower max_nodes",
-    )
+    finding = _cut_off(text, "raise max_output_tokens, or lower max_nodes")
     lines = text[: text.rfind("\n") + 1].splitlines(keepends=True)
     whole = parse("".join(lines) + _CLOSING)
     if _wanted(whole, constraints) is None:
         whole = parse(text)
     return Reparsed(whole, _wanted(whole, constraints), (finding,))
+
+
+def _cut_off(text: str, help: str) -> Diagnostic:
+    at = Span(len(text), len(text))
+    return INCOMPLETE.at(at, "the answer reached its token limit before it was complete", help=help)

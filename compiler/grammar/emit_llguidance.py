@@ -30,6 +30,7 @@ from agentic_dsl.compiler.grammar.ir import (
     repeat,
     seq,
 )
+from agentic_dsl.compiler.grammar.prose import PROSE_RULE
 from agentic_dsl.compiler.grammar.regular import (
     CLOSED,
     EMPTY_STRING,
@@ -140,6 +141,8 @@ class LarkText:
             case Seq(parts):
                 return self._ways(prefix, (*parts, *rest))
             case Ref(name):
+                if name == PROSE_RULE:  # nothing follows it, so however far the longest match reaches, it is right
+                    return [self._terminal(first)]
                 if at_start and closed and not within(shape, PIECE):
                     return self._then(self._rule(name), rest)
                 return self._ways(prefix, (self.grammar.by_name[name], *rest))

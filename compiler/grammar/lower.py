@@ -1,6 +1,6 @@
 """`Constraints` → `Grammar`: the language of the answers that the constraints allow, as far as a grammar can say it.
 
-    root   = block (blank line, further block)*        header, nodes, footer
+    root   = block (blank line, further block)*        header, nodes, footer; or prose, where that is allowed
     node   = one of the types, fields by the node table (`node_rules`)
     lines  = regular rules that end with their newline (`text_rules`, `value_rules`, `references`)
 
@@ -11,7 +11,7 @@ changes is the path (reference lines), types, tools, calls, ends, permissions, s
 from __future__ import annotations
 
 from agentic_dsl.compiler.grammar.feasibility import require_feasible
-from agentic_dsl.compiler.grammar.ir import Expr, Grammar, Ref, repeat, seq
+from agentic_dsl.compiler.grammar.ir import Expr, Grammar, Ref, alt, repeat, seq
 from agentic_dsl.compiler.grammar.layout import (
     BETWEEN_BLOCKS,
     FOOTER,
@@ -21,6 +21,7 @@ from agentic_dsl.compiler.grammar.layout import (
     signature_line,
 )
 from agentic_dsl.compiler.grammar.node_rules import NodeRules
+from agentic_dsl.compiler.grammar.prose import PROSE, PROSE_RULE
 from agentic_dsl.compiler.grammar.references import targets_of
 from agentic_dsl.compiler.grammar.request import Request, node_types, read_request
 from agentic_dsl.compiler.grammar.rule_book import RuleBook
@@ -66,5 +67,7 @@ def lower_request(request: Request, *, count_in_grammar: bool = True) -> Grammar
         further = seq(below, signature_line(None, required=library), permissions, "nodes:\n", nodes, FOOTER)
         more = book.define("further", seq(BETWEEN_BLOCKS, further))
         root = seq(root, repeat(more, 0, constraints.max_subgraphs - 1))
+    if constraints.allow_free_text:
+        root = alt(root, book.define(PROSE_RULE, PROSE))
     book.define("root", root)
     return book.grammar("root")

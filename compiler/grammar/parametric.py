@@ -25,6 +25,7 @@ from agentic_dsl.compiler.grammar.emit_llguidance import ROOT, LarkText, lark_st
 from agentic_dsl.compiler.grammar.ir import Expr, Grammar, Ref, Repeat, Seq, alt, references, seq
 from agentic_dsl.compiler.grammar.layout import FOOTER
 from agentic_dsl.compiler.grammar.lower import lower
+from agentic_dsl.compiler.grammar.prose import PROSE_RULE
 from agentic_dsl.compiler.grammar.references import targets_of
 from agentic_dsl.compiler.grammar.regular import without_recursion
 from agentic_dsl.compiler.grammar.request import node_types
@@ -148,7 +149,9 @@ class _Emitter:
         for name in types:
             body, self._tail_of[name] = _split(NODE_TABLE[name], rules[f"node_{name}"])
             rules[_body(name)] = body
-        rules["plain"] = alt(Ref("header"), *(Ref(_body(name)) for name in types))
+        self._prose = (PROSE_RULE,) if constraints.allow_free_text else ()
+        parts = ("header", *map(_body, types), *self._prose)
+        rules["plain"] = alt(*map(Ref, parts))
         self._lark = LarkText(without_recursion(Grammar.reachable(rules, "plain")))
 
     def text(self) -> str:
@@ -156,7 +159,7 @@ class _Emitter:
         ids = _ids(self._count)
         define = self._lark.define
         first = f"{self._id_line(ids[0])} {_TYPE_KEY} entry::{1 << _DECLARED:#x}"
-        define(ROOT, f"{self._lark.part('header')} {first}")
+        define(ROOT, _choice([f"{self._lark.part('header')} {first}", *map(self._lark.part, self._prose)]))
         define("entry::_", self._typed(self._types))
         later = tuple(name for name in self._types if name != Start.TYPE)
         if self._count > 1:

@@ -215,6 +215,11 @@ def _max_identifier_chars(lowered: _Lowered) -> Iterator[ReportEntry]:
     yield _overlay("max_identifier_chars", f"an id or key has at most {limit:,} characters")
 
 
+def _allow_free_text(lowered: _Lowered) -> Iterator[ReportEntry]:
+    first = "a block, or plain text: the model chooses by its first character, which is # for a block"
+    yield _grammar("allow_free_text", first if lowered.constraints.allow_free_text else "never plain text in its place")
+
+
 _FIELDS: Mapping[str, Callable[[_Lowered], Iterator[ReportEntry]]] = {
     "path": _path,
     "signature": _signature,
@@ -231,5 +236,6 @@ _FIELDS: Mapping[str, Callable[[_Lowered], Iterator[ReportEntry]]] = {
     "max_output_tokens": _max_output_tokens,
     "max_text_chars": _max_text_chars,
     "max_identifier_chars": _max_identifier_chars,
+    "allow_free_text": _allow_free_text,
 }
 """Field of `Constraints` → its entries; a field without a function fails at the first compilation."""

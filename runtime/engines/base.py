@@ -249,6 +249,11 @@ class Engine(Protocol):
 class BlockingEngine:
     """The rest of the port for an engine whose `generate` blocks: threads for callers that must not wait."""
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `Engine.capabilities`. Nothing, where an engine does not say otherwise."""
+        return Capabilities()
+
     def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
         """See `Engine.generate`."""
         raise NotImplementedError

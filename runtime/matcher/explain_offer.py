@@ -9,6 +9,7 @@ from agentic_dsl.runtime.matcher.frames import Choice, Done, Either, Fixed, Fram
 from agentic_dsl.runtime.matcher.open_words import OpenWord
 from agentic_dsl.runtime.matcher.output_keys import ResultPath
 from agentic_dsl.runtime.matcher.paths import DynamicPath
+from agentic_dsl.runtime.matcher.prose import Mixed, Prose, ProseCharacter
 from agentic_dsl.runtime.matcher.queries import QueryNumber, UrlText
 from agentic_dsl.runtime.matcher.templates import (
     GuardedRead,
@@ -52,6 +53,9 @@ def offer_of(frame: Frame) -> Offer:
         case OpenWord():
             others = ("a new word",) if frame.fresh else ()
             return Offer(tuple(frame.known), others, len(frame.typed))
+        case Mixed():
+            block = offer_of(frame.block)
+            return Offer(block.texts, (*block.others, "plain text, which begins with a visible character but #"))
         case Either():
             return _either([offer_of(part) for part in frame.frames])
         case InTemplate() | ResultPath():
@@ -82,6 +86,10 @@ def _open(frame: Frame) -> Offer:
             return Offer(others=('text without quotes and braces, then \\"',), back=len(frame.begun))
         case DynamicPath():
             return Offer(others=("a path below /dynamic that is not the block's own",), back=len(frame.typed))
+        case Prose():
+            return Offer(others=("plain text",))
+        case ProseCharacter():
+            return Offer(others=("the rest of a character",))
         case UrlText():
             return Offer(others=("URL-encoded text",))
         case _:

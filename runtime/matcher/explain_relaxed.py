@@ -62,6 +62,8 @@ def _loosened(constraints: Constraints, place: Place) -> Iterator[tuple[str, dic
         yield "min_nodes", {"min_nodes": 1}
     if place.role is Role.DONE and place.later.lstrip().startswith("### AgenticDSL `"):
         yield "max_subgraphs", {"max_subgraphs": constraints.max_subgraphs + 1}
+    if not place.start and not constraints.allow_free_text:
+        yield "allow_free_text", {"allow_free_text": True}
     if constraints.allowed_node_types is not None:
         yield "allowed_node_types", {"allowed_node_types": None}
     if constraints.tools is not None:

@@ -100,9 +100,9 @@ def _at_special(plan: Plan, text: bytes, token: TokenPlace, tokenizer: Tokenizer
     if found is None and ends and is_last:
         return None
     if found is None:
-        # The answer is whole, so anything but one end token is too much: as any text would be.
-        found = explain(start(plan), b"\0", before=text)
-        assert found is not None  # nothing may follow a whole answer
+        # The answer is whole, so anything but one end token is too much: as what is no text would be, even in prose.
+        found = explain(start(plan), b"\xff", before=text)
+        assert found is not None  # no answer goes on with this byte
         return replace(found, word=token.text, expected="the end of the answer", token=token)
     return replace(found, status="incomplete" if ends else "forbidden", word=token.text, token=token)
 

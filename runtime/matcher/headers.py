@@ -12,6 +12,7 @@ from agentic_dsl.runtime.matcher.frames import Choice, Done, Fixed, Frame, Optio
 from agentic_dsl.runtime.matcher.nodes import border, types
 from agentic_dsl.runtime.matcher.open_words import WORD, OpenWord
 from agentic_dsl.runtime.matcher.plan import BEGIN
+from agentic_dsl.runtime.matcher.prose import Mixed
 from agentic_dsl.runtime.matcher.state import ANY_NAME, Draft, NodeDraft
 from agentic_dsl.signature import TYPE_NAMES
 
@@ -43,7 +44,8 @@ def start(plan: Plan) -> Frame:
         then=_after_block,
     )
     doc = _begun(plan, block, plan.begin, plan.required)
-    return _head(doc, f"{_HEADING}{block.path}", plan.signature_text, writes_signature=plan.writes_signature)
+    head = _head(doc, f"{_HEADING}{block.path}", plan.signature_text, writes_signature=plan.writes_signature)
+    return Mixed(doc, head) if plan.constraints.allow_free_text else head
 
 
 def _begun(plan: Plan, block: Block, begin: Env, required: frozenset[str]) -> Draft:

@@ -15,6 +15,7 @@ from agentic_dsl.runtime.matcher.bounds import Bounds
 from agentic_dsl.runtime.matcher.filling import Filling
 from agentic_dsl.runtime.matcher.frames import Frame, Run
 from agentic_dsl.runtime.matcher.plan import Plan
+from agentic_dsl.runtime.matcher.prose_rows import ProseRows
 from agentic_dsl.runtime.matcher.recent import Recent
 from agentic_dsl.runtime.matcher.scans import Scans
 from agentic_dsl.runtime.matcher.tree_walk import Gate
@@ -36,6 +37,7 @@ class Overlay:
     def __init__(self, trie: VocabularyTrie) -> None:
         self.trie = trie
         self.scans = Scans(trie)
+        self.prose = ProseRows(trie)
         self.end = trie.end_row.view(np.int32)
         self._inside: dict[bytes, Mask | None] = {}
         self._bounds: WeakKeyDictionary[Plan, Bounds] = WeakKeyDictionary()

@@ -15,6 +15,7 @@ from agentic_dsl.runtime.matcher.headers import start
 from agentic_dsl.runtime.matcher.open_words import OpenWord
 from agentic_dsl.runtime.matcher.overlay import Mask, Overlay
 from agentic_dsl.runtime.matcher.plan import Plan
+from agentic_dsl.runtime.matcher.prose import Mixed, Prose, ProseCharacter
 from agentic_dsl.runtime.matcher.recent import Recent
 from agentic_dsl.runtime.matcher.texts import Text
 from agentic_dsl.runtime.matcher.vocabulary_trie import trie_of
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 _NOTHING = object()
 """No array."""
+
+_TOO_DEAR = Costs(b"", (IMPOSSIBLE,), -1)
+"""Stands for the costs of what does not fit."""
 
 _AMPLE = 16
 """Tokens beyond a completion with which any word can go on by some character."""
@@ -127,6 +131,11 @@ class SemanticMatcher:
     def _mask(self, frame: Frame) -> Mask:
         if self._terminated:
             return self._overlay.end
+        if isinstance(frame, Prose | ProseCharacter):
+            return self._overlay.prose.mask(frame, self._left)
+        if isinstance(frame, Mixed):
+            either: Mask = self._mask(frame.block) | self._overlay.prose.mask(frame, self._left)
+            return either
         if self._budget is None or self._is_free(frame):
             return self._free_mask(frame)
         left = self._budget - len(self._frames) + 1
@@ -142,6 +151,11 @@ class SemanticMatcher:
             bits = mask.view(np.uint32)
             bits[base.first >> 5] |= np.uint32(1 << (base.first & 31))
         return mask
+
+    @property
+    def _left(self) -> int | None:
+        """The tokens that are left, the next one included; None without a budget."""
+        return None if self._budget is None else self._budget - len(self._frames) + 1
 
     def _cost(self) -> Costs:
         """What the completion costs from here; counted when it is first needed."""
@@ -174,22 +188,31 @@ class SemanticMatcher:
         after = _after(frame, token) if token else None
         if after is None:
             return False
+        if isinstance(after, Prose | ProseCharacter):
+            if not self._overlay.prose.fits(after, self._left):
+                return False
+            rest = None
+        elif (rest := self._rest(token_id, after)) is _TOO_DEAR:
+            return False
         if self._budget is not None:
-            rest: Costs | None = None
-            if not self._is_free(frame):
-                left = self._budget - len(self._frames) + 1
-                if self._bounds.completion(frame, left) >= left:
-                    base = self._cost()
-                    if base.total >= left and token_id != base.first:
-                        return False
-                if self._bounds.completion(after, left) >= left:
-                    rest = costs(self._overlay.trie.root, finish(after), self._cost())
-                    if rest.total >= left:
-                        return False
             self._costs.append(rest)
         self._frames.append(after)
         self._tokens.append(token_id)
         return True
+
+    def _rest(self, token_id: int, after: Frame) -> Costs | None:
+        """What the completion behind a token costs, None where nobody has counted; `_TOO_DEAR` beyond the budget."""
+        frame, left = self._frames[-1], self._left
+        if left is None or self._is_free(frame):
+            return None
+        if self._bounds.completion(frame, left) >= left:
+            base = self._cost()
+            if base.total >= left and token_id != base.first:
+                return _TOO_DEAR
+        if self._bounds.completion(after, left) < left:
+            return None
+        rest = costs(self._overlay.trie.root, finish(after), self._cost())
+        return rest if rest.total < left else _TOO_DEAR
 
     def rollback(self, n: int) -> None:
         """See `Matcher.rollback`.
@@ -297,6 +320,8 @@ def _after(frame: Frame, token: bytes) -> Frame | None:
         if not token.startswith(text[at:]):
             return None
         frame, token = frame.after, token[len(text) - at :]
+    elif type(frame) is Prose and token.isascii():
+        return frame
     elif isinstance(frame, Text | OpenWord) and (leapt := frame.leap(token)) is not None:
         return leapt
     after = feed(frame, token)

@@ -264,6 +264,7 @@ BREAKERS: tuple[Breaker, ...] = (
         codes.TEXT_TOO_LONG,
         {"max_identifier_chars": 3},
     ),
+    Breaker("allow_free_text", ONE, "Which city do you mean?\n", codes.INCOMPLETE),
     # --- the rules of the language ---
     Breaker("language.layout", GOOD, document(node("n1", "assign", "", OFF)), codes.MISSING_FIELD),
     Breaker(
