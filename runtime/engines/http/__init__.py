@@ -1,0 +1,1 @@
+"""What engines behind servers share: connections, attempts, answers."""
