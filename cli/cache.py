@@ -1,4 +1,4 @@
-"""``agentic-dsl cache``: compiled masks on disk."""
+"""``agentic-dsl cache``: compiled masks and generated subgraphs on disk."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ from typing import Annotated, Any
 
 import typer
 
+from agentic_dsl.cli import cache_subgraphs
 from agentic_dsl.cli import settings as names
+from agentic_dsl.cli.cache_subgraphs import size
+from agentic_dsl.cli.option_groups import takes
 from agentic_dsl.cli.options import (
     ConstraintOptions,
     FormatOption,
     QuietOption,
     output_of,
-    takes_constraints,
 )
 from agentic_dsl.cli.output import FINDINGS, plural
 from agentic_dsl.cli.settings import Settings
 from agentic_dsl.errors import UsageError
 
-app = typer.Typer(no_args_is_help=True, help="Build, list, verify and clean the mask store.")
+app = typer.Typer(no_args_is_help=True, help="Build, list, verify and clean the mask store; list and clear subgraphs.")
+app.add_typer(cache_subgraphs.app, name="subgraphs")
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 @app.command("build")
-@takes_constraints
+@takes(constraints=ConstraintOptions)
 def build(
     constraints: ConstraintOptions,
     tokenizer: Annotated[
@@ -142,17 +145,6 @@ def gc(
         f"removed {plural(len(collected.removed), 'entry', 'entries')}: "
         f"{size(collected.bytes_before)} before, {size(collected.bytes_after)} now"
     )
-
-
-def size(nbytes: int) -> str:
-    """A number of bytes as people read it."""
-    if nbytes < 1 << 10:
-        return f"{nbytes} B"
-    if nbytes < 1 << 20:
-        return f"{nbytes / (1 << 10):.0f} KiB"
-    if nbytes < 1 << 30:
-        return f"{nbytes / (1 << 20):.1f} MiB"
-    return f"{nbytes / (1 << 30):.1f} GiB"
 
 
 def _bytes(text: str) -> int:
