@@ -1,11 +1,14 @@
 """Saved token traces: the tokens of answers, as ``generate --format json`` prints them or one object a line.
 
 A trace is a JSON object with ``token_ids``, and optionally ``tokenizer`` or ``model``, which say whose ids they are. A
-file holds one, or one a line, or ``{"generations": [...]}``.
+file holds one, or one a line, or ``{"generations": [...]}``. Request traces
+(`agentic_dsl.runtime.observation.trace`) are such lines too; those that a killed process tore, and requests without an
+answer, are left out.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -37,12 +40,34 @@ def read_traces(name: str) -> list[Trace]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise UsageError(f"the trace {name} is not UTF-8", help="save it as UTF-8") from exc
-    records = _records(name, text)
+    records = _answers(name, raw) if _are_requests(text) else _records(name, text)
     if len(records) == 1 and isinstance(records[0], dict) and isinstance(records[0].get("generations"), list):
         records = records[0]["generations"]
     if not records:
         raise UsageError(f"the trace {name} is empty", help=_HELP)
     return [_trace(name, number, record) for number, record in enumerate(records, 1)]
+
+
+def _are_requests(text: str) -> bool:
+    """Whether the lines are request traces, by the first that can be read."""
+    for line in text.splitlines():
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        return isinstance(record, dict) and "request_id" in record
+    return False
+
+
+def _answers(name: str, raw: bytes) -> list[Any]:
+    """The answers among request traces, as the traces of this file."""
+    from agentic_dsl.runtime.observation.trace import read_trace_lines
+
+    found = read_trace_lines(io.BytesIO(raw), name, on_skip=lambda _: None)
+    answered = [trace for trace in found if trace.error is None]
+    if any(trace.token_ids is None for trace in answered):
+        raise UsageError(f"the trace {name} was written without token ids", help="write traces with token_ids=True")
+    return [{"token_ids": list(trace.token_ids or ()), "model": trace.model} for trace in answered]
 
 
 def _records(name: str, text: str) -> list[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -19,8 +20,8 @@ from agentic_dsl.errors import EngineError
 
 if TYPE_CHECKING:
     from agentic_dsl.node_table import AnyNode
+    from agentic_dsl.runtime.answers import Generation
     from agentic_dsl.runtime.engines.base import OnToken
-    from agentic_dsl.runtime.generation import Generation
     from agentic_dsl.runtime.proven_nodes import ProvenNodes
 
 Run = Callable[..., "Generation"]
@@ -101,7 +102,9 @@ class _Stream:
         return self._generation
 
     def _start(self, put: _Put) -> None:
-        self._thread = Thread(target=_work, args=(self._job, put), name="agentic-dsl-stream", daemon=True)
+        self._thread = Thread(
+            target=copy_context().run, args=(_work, self._job, put), name="agentic-dsl-stream", daemon=True
+        )
         self._thread.start()
 
     def _node(self, item: _Item) -> AnyNode | None:
