@@ -1,0 +1,1 @@
+"""`agentic-dsl serve`: somebody else's server, started with our plug-in and supervised."""
