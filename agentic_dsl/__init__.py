@@ -33,8 +33,9 @@ if TYPE_CHECKING:
         UsageError,
     )
     from agentic_dsl.format import format_document, normalise
+    from agentic_dsl.runtime.answers import Generation
     from agentic_dsl.runtime.engines.base import Sampling, Stats
-    from agentic_dsl.runtime.generation import AgenticLLM, Generation
+    from agentic_dsl.runtime.generation import AgenticLLM
     from agentic_dsl.runtime.masks import compile_masks
     from agentic_dsl.runtime.spec_matcher import Matcher
     from agentic_dsl.runtime.tokenizer import Tokenizer, load_tokenizer
@@ -52,7 +53,7 @@ _HOME = {
     "Diagnostic": "diagnostics",
     "Document": "ast",
     "EngineError": "errors",
-    "Generation": "runtime.generation",
+    "Generation": "runtime.answers",
     "GenerationError": "errors",
     "Library": "compiler.library",
     "LibrarySpec": "constraints",

@@ -94,6 +94,14 @@ class MissingExtraError(AgenticDSLError):
             help=f"install it with: pip install 'agentic-dsl[{extra}]'",
         )
 
+    @classmethod
+    def beside(cls, engine: str) -> MissingExtraError:
+        """The error for an engine that people install by themselves, with us beside it."""
+        return cls(
+            f"{engine} is not installed",
+            help=f"install {engine}, then beside it: pip install 'agentic-dsl[plugin]'",
+        )
+
 
 class UsageError(AgenticDSLError):
     """A file or option given by the user cannot be used."""

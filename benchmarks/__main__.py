@@ -11,6 +11,8 @@ ALL = (
     "bench_llguidance",
     "bench_overlay",
     "bench_jump_forward",
+    "bench_subgraph_cache",
+    "bench_batches",
     "nestful",
     "worfbench",
     "token_by_token",

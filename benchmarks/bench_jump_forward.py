@@ -18,7 +18,7 @@ from agentic_dsl.constraints import Constraints, ToolSpec
 from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult
 from agentic_dsl.runtime.engines.local import LocalEngine
 from agentic_dsl.runtime.engines.transformers import ModelLogits, TransformersEngine
-from agentic_dsl.runtime.generation import engine_request
+from agentic_dsl.runtime.jobs import engine_request
 from benchmarks.data import data_folder, read_json
 from benchmarks.measure import heading
 from benchmarks.nestful_catalogue import normalise_catalogue

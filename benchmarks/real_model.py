@@ -34,7 +34,8 @@ from rich.progress import (
 
 from agentic_dsl.compiler.pipeline import compile
 from agentic_dsl.runtime.engines.base import GREEDY, Engine, EngineRequest
-from agentic_dsl.runtime.generation import AgenticLLM, engine_request
+from agentic_dsl.runtime.generation import AgenticLLM
+from agentic_dsl.runtime.jobs import engine_request
 from benchmarks.plan_answers import Answer, answer_of, append, load, tables
 from benchmarks.plan_tasks import PlanTask, first_tasks
 

@@ -15,7 +15,20 @@ import typer
 from typer.exceptions import TyperException
 
 import agentic_dsl
-from agentic_dsl.cli import cache, compile, config, explain, fmt, generate, graph, models, schema, validate
+from agentic_dsl.cli import (
+    cache,
+    compile,
+    config,
+    explain,
+    fmt,
+    generate,
+    graph,
+    models,
+    schema,
+    serve,
+    traces_summary,
+    validate,
+)
 from agentic_dsl.cli.output import FAILURE, FINE, INTERRUPTED, wants_colour
 from agentic_dsl.cli.settings import CACHE_DIR, MODELS_DIR, PREFIX, Settings
 from agentic_dsl.errors import AgenticDSLError, UsageError
@@ -67,6 +80,8 @@ def build_app(*, plain: bool) -> typer.Typer:
     app.command("compile")(compile.compile)
     app.command("generate")(generate.generate)
     app.command("explain")(explain.explain)
+    app.command("traces")(traces_summary.traces)
+    app.command("serve")(serve.serve)
     app.command("graph")(graph.graph)
     app.command("schema")(schema.schema)
     app.add_typer(cache.app, name="cache")

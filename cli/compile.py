@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentic_dsl.cli import settings as names
+from agentic_dsl.cli.option_groups import takes
 from agentic_dsl.cli.options import (
     ConstraintOptions,
     FormatOption,
     OutOption,
     QuietOption,
     output_of,
-    takes_constraints,
 )
 from agentic_dsl.cli.output import Styled
 from agentic_dsl.cli.settings import Settings
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _LEVEL_STYLES = {"grammar": "green", "overlay": "green", "checked": "yellow", "unsupported": "red"}
 
 
-@takes_constraints
+@takes(constraints=ConstraintOptions)
 def compile(
     constraints: ConstraintOptions,
     document: Annotated[

@@ -23,6 +23,7 @@ _OPTIONS: dict[str, tuple[str, str]] = {
     "max_subgraph_depth": ("max_depth", "--max-depth"),
     "max_output_tokens": ("max_output_tokens", "--max-output-tokens"),
     "max_text_chars": ("max_text_chars", "--max-text-chars"),
+    "allow_free_text": ("allow_free_text", "--allow-free-text"),
     "allowed_node_types": ("allow_type", "--allow-type"),
     "tools": ("tools", "--tools"),
     "libraries": ("lib", "--lib"),
@@ -81,7 +82,7 @@ def origin_of(
     attribute, flag = _OPTIONS.get(field, ("", ""))
     given = getattr(options, attribute, None) if attribute else None
     if given or (given is not None and given != []):
-        where = f"{flag} {given}" if isinstance(given, str | int) else flag
+        where = f"{flag} {given}" if isinstance(given, str | int) and given is not True else flag
         return ConstraintOrigin(field, value, "option", where)
     if options.constraints is not None and (found := _in_file(field, value, options.constraints)) is not None:
         return found

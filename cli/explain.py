@@ -12,7 +12,8 @@ from agentic_dsl.cli import findings
 from agentic_dsl.cli import settings as names
 from agentic_dsl.cli.constraint_origins import ConstraintOrigin, origin_of
 from agentic_dsl.cli.inputs import MAX_BYTES, STDIN, read_bytes
-from agentic_dsl.cli.options import ConstraintOptions, FormatOption, QuietOption, output_of, takes_constraints
+from agentic_dsl.cli.option_groups import takes
+from agentic_dsl.cli.options import ConstraintOptions, FormatOption, QuietOption, output_of
 from agentic_dsl.cli.output import FINDINGS, Styled
 from agentic_dsl.cli.settings import DEFAULT_MODEL, Settings
 from agentic_dsl.cli.traces import read_traces
@@ -39,7 +40,7 @@ class _Finding:
     formatted: Formatted | None
 
 
-@takes_constraints
+@takes(constraints=ConstraintOptions)
 def explain(
     constraints: ConstraintOptions,
     file: Annotated[str | None, typer.Argument(metavar="FILE", help="Text of an answer, or - for stdin.")] = None,

@@ -5,27 +5,28 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agentic_dsl.cli import findings
-from agentic_dsl.cli import settings as names
 from agentic_dsl.cli.compile import compiled_record, report_lines, report_records
+from agentic_dsl.cli.engine_options import EngineOptions
 from agentic_dsl.cli.inputs import STDIN, read_text
+from agentic_dsl.cli.option_groups import takes
 from agentic_dsl.cli.options import (
     ConstraintOptions,
     FormatOption,
     OutOption,
     QuietOption,
     output_of,
-    takes_constraints,
 )
-from agentic_dsl.cli.output import FINDINGS, Output, plural
-from agentic_dsl.cli.settings import Engine, Settings
+from agentic_dsl.cli.output import FINDINGS, Output, is_terminal, plural
+from agentic_dsl.cli.settings import Settings
 from agentic_dsl.errors import UsageError
 from agentic_dsl.span import Source
 
@@ -33,64 +34,38 @@ if TYPE_CHECKING:
     from agentic_dsl.compiler.pipeline import CompiledSpec
     from agentic_dsl.constraints import Constraints
     from agentic_dsl.node_table import AnyNode
+    from agentic_dsl.runtime.answers import Generation
     from agentic_dsl.runtime.engines.base import Sampling
-    from agentic_dsl.runtime.generation import Generation
-
-_CREATIVE = 0.7
-"""The temperature where answers shall differ and nobody names one."""
-
-_CLOSING_BOOST = 5.0
-"""Makes random answers end: closing characters are rare among the tokens of a vocabulary."""
+    from agentic_dsl.runtime.generation import AgenticLLM
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What one command line asks of a model."""
+    """What one command line asks of a model.
+
+    Attributes:
+        task: in words.
+        constraints: its contract.
+        llm: opens the model, which takes seconds.
+        loads: what it is called, for people.
+        sampling: how tokens are chosen.
+        count: how many answers.
+    """
 
     task: str
     constraints: Constraints
-    engine: Engine
-    model: str | None
+    llm: Callable[[], AbstractContextManager[AgenticLLM]]
+    loads: str
     sampling: Sampling
     count: int
-    grammar_only: bool
-    jump_forward: bool
-
-    def engine_options(self) -> dict[str, Any]:
-        """What the engine is made with."""
-        from agentic_dsl.runtime.mask_store import MaskStore
-
-        own: dict[str, Any] = {"closing_boost": _CLOSING_BOOST} if self.engine is Engine.RANDOM else {}
-        return own | {
-            "mask_store": MaskStore(),
-            "semantic": not self.grammar_only,
-            "jump_forward": self.jump_forward,
-        }
 
 
-@takes_constraints
+@takes(constraints=ConstraintOptions, engine=EngineOptions)
 def generate(
     constraints: ConstraintOptions,
+    engine: EngineOptions,
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The task in words, or - for stdin.")],
-    engine: Annotated[
-        Engine | None, typer.Option("--engine", help="What runs the model; transformers by default.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="M", help="Model: a name, folder or hub name; smollm2 by default.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="S", help="Seed, for a repeatable answer.")] = None,
-    temperature: Annotated[
-        float | None,
-        typer.Option("--temperature", metavar="T", min=0, help="0 by default: the likeliest; 0.7 with --seed or --n."),
-    ] = None,
     n: Annotated[int, typer.Option("--n", metavar="N", min=1, max=1000, help="How many answers.")] = 1,
-    grammar_only: Annotated[
-        bool,
-        typer.Option("--grammar-only", help="Enforce only the grammar, as an engine without our matcher would."),
-    ] = False,
-    no_jump_forward: Annotated[
-        bool, typer.Option("--no-jump-forward", help="Let the model choose forced text too, token by token.")
-    ] = False,
     stream: Annotated[bool, typer.Option("--stream", help="Show each node as soon as it is proven.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print prompt and grammar; run no model.")] = False,
     output: OutOption = None,
@@ -110,31 +85,34 @@ def generate(
     if dry_run:
         _dry_run(task, wanted, out, output)
         return
-    chosen = settings.value(names.ENGINE, engine)
-    sampling = _sampling(settings.value(names.TEMPERATURE, temperature), settings.value(names.SEED, seed), n)
-    request = _Request(
-        task=task,
-        constraints=wanted,
-        engine=chosen,
-        model=settings.value(names.MODEL, model),
-        sampling=sampling,
-        count=n,
-        grammar_only=grammar_only,
-        jump_forward=not no_jump_forward,
-    )
+    config = engine.to_config(settings)
+    loads = str(config.options.get("model", config.backend))
+    request = _Request(task, wanted, partial(engine.opened, settings), loads, engine.sampling(settings, n), n)
     generations = [_streamed(request, out)] if stream else _answers(request, out)
-    if out.json:
-        records = [generation_record(generation) for generation in generations]
-        record = records[0] if n == 1 else {"generations": records}
-        # A stream is one object a line.
-        out.save(output, json.dumps(record, ensure_ascii=False, indent=None if stream else 2) + "\n")
-    else:
-        for generation in generations:
-            _conclude(generation, out, output or "answer")
-        # An answer that was cut may end inside a line.
-        out.save(output, "\n".join(generation.text.removesuffix("\n") + "\n" for generation in generations))
+    _print(generations, out, output, stream=stream)
     if not all(generation.valid for generation in generations):
         raise typer.Exit(FINDINGS)
+
+
+def _print(generations: Sequence[Generation], out: Output, target: str | None, *, stream: bool) -> None:
+    """The answers where they go, and what is to be said about each."""
+    if out.json:
+        records = [generation_record(generation) for generation in generations]
+        record = records[0] if len(records) == 1 else {"generations": records}
+        # A stream is one object a line.
+        out.save(target, json.dumps(record, ensure_ascii=False, indent=None if stream else 2) + "\n")
+        return
+    for generation in generations:
+        _conclude(generation, out, target or "answer")
+    # An answer that was cut may end inside a line.
+    out.save(target, "\n".join(_shown(generation, target).removesuffix("\n") + "\n" for generation in generations))
+
+
+def _shown(generation: Generation, target: str | None) -> str:
+    """The text of an answer. A subgraph holds no control characters; plain text may, and steers no terminal."""
+    if generation.kind == "subgraph" or target not in (None, "-") or not is_terminal(sys.stdout):
+        return generation.text
+    return "\n".join(map(findings.printable, generation.text.split("\n")))
 
 
 def _task(prompt: str, constraints: ConstraintOptions) -> str:
@@ -144,14 +122,6 @@ def _task(prompt: str, constraints: ConstraintOptions) -> str:
     if not task.strip():
         raise UsageError("the task is empty", help="say in words what the subgraph must do")
     return task.strip()
-
-
-def _sampling(temperature: float | None, seed: int | None, count: int) -> Sampling:
-    from agentic_dsl.runtime.engines.base import Sampling
-
-    if temperature is None:
-        temperature = 0.0 if seed is None and count == 1 else _CREATIVE
-    return Sampling(temperature=temperature, seed=seed)
 
 
 def _dry_run(task: str, constraints: Constraints, out: Output, target: str | None) -> None:
@@ -172,10 +142,7 @@ def _dry_run(task: str, constraints: Constraints, out: Output, target: str | Non
 
 def _answers(request: _Request, out: Output) -> list[Generation]:
     """Asks the engine; the first failure of a request is the failure of the command."""
-    from agentic_dsl.runtime.generation import AgenticLLM
-
-    with _progress(out, request) as on_token:
-        llm = AgenticLLM(request.engine, request.model, **request.engine_options())
+    with _progress(out, request) as on_token, request.llm() as llm:
         generations = llm.batch_generate_subgraphs(
             [request.task] * request.count,
             constraints=request.constraints,
@@ -191,9 +158,7 @@ def _answers(request: _Request, out: Output) -> list[Generation]:
 def _streamed(request: _Request, out: Output) -> Generation:
     """Asks the engine for one answer and shows its nodes as they come."""
     from agentic_dsl.cli.growing import growing_graph
-    from agentic_dsl.runtime.generation import AgenticLLM
 
-    llm = AgenticLLM(request.engine, request.model, **request.engine_options())
     counted = 0
 
     def count(_row: int, tokens: int, _text: str) -> None:
@@ -201,13 +166,14 @@ def _streamed(request: _Request, out: Output) -> Generation:
         counted = tokens
 
     nodes: tuple[AnyNode, ...] = ()
-    stream = llm.stream_subgraph(
-        request.task, constraints=request.constraints, sampling=request.sampling, on_token=count
-    )
-    with growing_graph(out, request.constraints.block_path) as grow, stream:
-        for node in stream:
-            nodes = (*nodes, node)
-            grow(nodes, counted)
+    with request.llm() as llm:
+        stream = llm.stream_subgraph(
+            request.task, constraints=request.constraints, sampling=request.sampling, on_token=count
+        )
+        with growing_graph(out, request.constraints.block_path) as grow, stream:
+            for node in stream:
+                nodes = (*nodes, node)
+                grow(nodes, counted)
     return stream.generation
 
 
@@ -221,7 +187,7 @@ def _progress(out: Output, request: _Request) -> Iterator[Callable[[int, int, st
 
     counts: dict[int, int] = {}
     console = Console(stderr=True)
-    with console.status(f"loading {request.model or request.engine}") as status:
+    with console.status(f"loading {request.loads}") as status:
         started: list[float] = []
 
         def count(row: int, tokens: int, text: str) -> None:
@@ -243,10 +209,11 @@ def _conclude(generation: Generation, out: Output, name: str) -> None:
         source = Source(generation.document.source.text, name)
         out.lines(findings.show(generation.diagnostics, source), stream=sys.stderr)
     stats = generation.stats
-    nodes = len(generation.subgraph.nodes) if generation.subgraph else 0
+    nodes = plural(len(generation.subgraph.nodes) if generation.subgraph else 0, "node")
+    what = "plain text" if generation.kind == "text" else nodes
     speed = f" ({stats.tokens / stats.seconds:.0f} a second)" if stats.seconds > 0 else ""
     state = "valid" if generation.valid else "invalid"
-    out.note(f"{state}: {plural(nodes, 'node')}, {plural(stats.tokens, 'token')} in {stats.seconds:.1f} s{speed}")
+    out.note(f"{state}: {what}, {plural(stats.tokens, 'token')} in {stats.seconds:.1f} s{speed}")
 
 
 def generation_record(generation: Generation) -> dict[str, Any]:
@@ -258,6 +225,7 @@ def generation_record(generation: Generation) -> dict[str, Any]:
     source = generation.document.source if generation.document is not None else Source("")
     return {
         "valid": generation.valid,
+        "kind": generation.kind,
         "text": generation.text,
         "subgraph": subgraph_view(generation.subgraph) if generation.subgraph is not None else None,
         "diagnostics": [finding.record(source) for finding in generation.diagnostics],

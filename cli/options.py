@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -41,7 +39,7 @@ def _option(*flags: str, metavar: str, help: str) -> Any:
 class ConstraintOptions:
     """The constraint options of one command line; None and empty = not given.
 
-    The attributes are the options: `takes_constraints` gives them to a command.
+    The attributes are the options: `option_groups.takes` gives them to a command.
     """
 
     spec: Annotated[
@@ -81,6 +79,11 @@ class ConstraintOptions:
         int | None, _option("--max-text-chars", metavar="N", help="Longest free text, in characters.")
     ] = None
 
+    allow_free_text: Annotated[
+        bool | None,
+        typer.Option("--allow-free-text", help="Let the model answer in plain text instead.", rich_help_panel=_PANEL),
+    ] = None
+
     def to_constraints(self, settings: Settings, output: Output) -> Constraints:
         """The constraints that all sources together mean.
 
@@ -117,6 +120,7 @@ class ConstraintOptions:
             "max_subgraph_depth": self.max_depth,
             "max_output_tokens": self.max_output_tokens,
             "max_text_chars": self.max_text_chars,
+            "allow_free_text": self.allow_free_text,
             "allowed_node_types": self.allow_type or None,
             "context": self._context(),
             "tools": None if self.tools is None else _tools(self.tools),
@@ -184,36 +188,6 @@ def _tools(name: str) -> list[Any]:
             help='write [{"name": …, "description": …, "parameters": {…}, "returns": {…}}]',
         )
     return tools
-
-
-def takes_constraints(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the constraint options as one value, its parameter ``constraints``.
-
-    typer reads the parameters of a function; this writes the fields of `ConstraintOptions` into that list, so that
-    no command repeats them.
-    """
-    own = inspect.signature(command)
-    hints = get_type_hints(command, include_extras=True)
-    option_hints = get_type_hints(ConstraintOptions, include_extras=True)
-    option_names = [field.name for field in fields(ConstraintOptions)]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [
-        parameter.replace(kind=keyword, annotation=hints[name])
-        for name, parameter in own.parameters.items()
-        if name != "constraints"
-    ]
-    parameters += [
-        inspect.Parameter(name, keyword, default=None, annotation=option_hints[name]) for name in option_names
-    ]
-
-    def run(**given: Any) -> None:
-        options = ConstraintOptions(**{name: given.pop(name) for name in option_names})
-        command(constraints=options, **given)
-
-    run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect.signature reads
-    return run
 
 
 def output_of(settings: Settings, format: Format | None, quiet: bool) -> Output:

@@ -10,13 +10,14 @@ import difflib
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from agentic_dsl.compiler.dialects import DIALECTS, Dialect
 from agentic_dsl.errors import UsageError
+from agentic_dsl.runtime.engines.registry import ENGINES, EngineName
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -27,6 +28,9 @@ PREFIX = "AGENTIC_DSL_"
 OWN_FILE = "agentic-dsl.toml"
 PROJECT_FILE = "pyproject.toml"
 TABLE = "agentic-dsl"
+
+TABLES = ("engines", "batch")
+"""Tables of a project file that `agentic_dsl.runtime.config` reads."""
 
 DEFAULT_MODEL = "smollm2"
 """The embedded model, which is also the tokenizer where one is needed and none is named."""
@@ -44,13 +48,6 @@ class CheckMode(StrEnum):
 
     STRICT = "strict"
     LENIENT = "lenient"
-
-
-class Engine(StrEnum):
-    """The engines that there are."""
-
-    TRANSFORMERS = "transformers"
-    RANDOM = "random"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +120,13 @@ def _dialect(value: object, _base: Path) -> Dialect:
     raise ValueError(f"one of {', '.join(DIALECTS)} is needed")
 
 
+def _engine(value: object, _base: Path) -> EngineName:
+    for name in ENGINES:
+        if value == name:
+            return name
+    raise ValueError(f"one of {', '.join(ENGINES)} is needed")
+
+
 def _folder(value: object, base: Path) -> Path:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("a path is needed")
@@ -143,7 +147,9 @@ MODE = Setting("mode", _choice(CheckMode), CheckMode.STRICT, "how doubtful docum
 LIB: Setting[tuple[Path, ...]] = Setting("lib", _folders, (), "folders or files of library documents")
 DIALECT: Setting[Dialect] = Setting("dialect", _dialect, next(iter(DIALECTS)), "grammar dialect of compile")
 TOKENIZER: Setting[str | None] = Setting("tokenizer", _text, None, "tokenizer that compile counts and builds masks for")
-ENGINE = Setting("engine", _choice(Engine), Engine.TRANSFORMERS, "engine of generate")
+ENGINE: Setting[EngineName | None] = Setting(
+    "engine", _engine, None, "engine of generate; the tables [engines.llm] and [batch] say more"
+)
 MODEL: Setting[str | None] = Setting("model", _text, None, "model of generate: a name, a folder or a hub name")
 SEED: Setting[int | None] = Setting("seed", _integer, None, "seed of the sampling, for repeatable runs")
 TEMPERATURE: Setting[float | None] = Setting(
@@ -155,7 +161,11 @@ MIN_NODES: Setting[int | None] = Setting("min-nodes", _integer, None, "fewest no
 MAX_DEPTH: Setting[int | None] = Setting("max-depth", _integer, None, "how deep generation may nest; 0 forbids it")
 MAX_OUTPUT_TOKENS: Setting[int | None] = Setting("max-output-tokens", _integer, None, "most tokens of an answer")
 MAX_TEXT_CHARS: Setting[int | None] = Setting("max-text-chars", _integer, None, "longest free text, in characters")
-CACHE_DIR: Setting[Path | None] = Setting("cache-dir", _folder, None, "folder of the mask store")
+TRACE: Setting[Path | None] = Setting(
+    "trace", _folder, None, "file to which generate appends a line about each request"
+)
+CACHED = Setting("cached", _switch, False, "whether generate takes answers from the subgraph cache and keeps new ones")
+CACHE_DIR: Setting[Path | None] = Setting("cache-dir", _folder, None, "folder of the mask store and the subgraph cache")
 MODELS_DIR: Setting[Path | None] = Setting("models-dir", _folder, None, "folder of the embedded models")
 
 SETTINGS: tuple[Setting[Any], ...] = (
@@ -175,6 +185,8 @@ SETTINGS: tuple[Setting[Any], ...] = (
     MAX_DEPTH,
     MAX_OUTPUT_TOKENS,
     MAX_TEXT_CHARS,
+    TRACE,
+    CACHED,
     CACHE_DIR,
     MODELS_DIR,
 )
@@ -199,9 +211,17 @@ DEFAULT = Origin("default")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings in force, each with its origin. Flags are not in it: they are given to `value`."""
+    """The settings in force, each with its origin. Flags are not in it: they are given to `value`.
+
+    Attributes:
+        found: name of a setting → what the environment or the project file says.
+        tables: of the project file, for whoever reads them (`TABLES`).
+        file: the project file.
+    """
 
     found: Mapping[str, tuple[Any, Origin]]
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    file: str | None = None
 
     @classmethod
     def load(cls, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -212,11 +232,13 @@ class Settings:
         """
         folder = Path.cwd() if folder is None else folder
         environment = os.environ if environment is None else environment
-        found = _from_file(folder)
+        file, table = _nearest(folder)
+        tables = {name: table.pop(name) for name in TABLES if name in table}
+        found = {} if file is None else _from_table(table, file)
         for setting in SETTINGS:
             if raw := environment.get(setting.variable, "").strip():
                 found[setting.name] = _read(setting, raw, folder, Origin("environment", setting.variable))
-        return cls(found)
+        return cls(found, tables, None if file is None else str(file))
 
     def value(self, setting: Setting[T], flag: T | None = None) -> T:
         """The flag where it was given, else what was found, else the default."""
@@ -230,10 +252,7 @@ class Settings:
         return self.found[setting.name][1] if setting.name in self.found else DEFAULT
 
 
-def _from_file(folder: Path) -> dict[str, tuple[Any, Origin]]:
-    file, table = _nearest(folder)
-    if file is None:
-        return {}
+def _from_table(table: Mapping[str, Any], file: Path) -> dict[str, tuple[Any, Origin]]:
     found: dict[str, tuple[Any, Origin]] = {}
     for key, raw in table.items():
         name = key.replace("_", "-")

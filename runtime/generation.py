@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any, Unpack
 from agentic_dsl.constraints import Constraints, ContextSignature
 from agentic_dsl.errors import EngineError, UsageError
 from agentic_dsl.runtime.answers import Generation
-from agentic_dsl.runtime.checked_cache import CacheRequest
 from agentic_dsl.runtime.config import EngineConfig, load_config
 from agentic_dsl.runtime.engines.base import GREEDY, Engine, OnToken, Sampling, ServingHints
 from agentic_dsl.runtime.engines.registry import open_engine
-from agentic_dsl.runtime.generation_cache import GenerationCache
 from agentic_dsl.runtime.jobs import Jobs, Task, changed
-from agentic_dsl.runtime.observation import Call, Observers
+from agentic_dsl.runtime.observation.calls import Call, Observers
 from agentic_dsl.runtime.options import BatchOptions, GenerationOptions, task_of, tasks_of
 from agentic_dsl.runtime.proven_nodes import ProvenNodes
 from agentic_dsl.runtime.streaming import AsyncSubgraphStream, SubgraphStream
+from agentic_dsl.runtime.subgraph_cache.checked import CacheRequest
+from agentic_dsl.runtime.subgraph_cache.generations import GenerationCache
 
 if TYPE_CHECKING:
     from agentic_dsl.ast import Subgraph
     from agentic_dsl.compiler.library import Library
-    from agentic_dsl.runtime.subgraph_cache import SubgraphCache
+    from agentic_dsl.runtime.subgraph_cache.port import SubgraphCache
 
 
 _NOBODY = Observers()

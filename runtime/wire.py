@@ -70,8 +70,11 @@ def with_contract(spec: CompiledSpec, *, max_output_tokens: int | None = None, s
     """
     limit = spec.constraints.max_output_tokens if max_output_tokens is None else max_output_tokens
     rest = json.dumps({"max_output_tokens": limit, "semantic": semantic}, separators=(",", ":"))
-    # Canonical JSON is ASCII on one line, so nothing in it can end the comment.
-    return f'{_MARK}{VERSION} {{"constraints":{spec.constraints.canonical_json},{rest[1:]}\n{spec.grammar}'
+    # ASCII on one line, so nothing in it can end the comment. Defaults are left out: a plug-in of a release that does
+    # not have a field yet refuses only what uses it.
+    given = spec.constraints.model_dump(mode="json", exclude_defaults=True)
+    text = json.dumps(given, sort_keys=True, separators=(",", ":"))
+    return f'{_MARK}{VERSION} {{"constraints":{text},{rest[1:]}\n{spec.grammar}'
 
 
 def has_contract(grammar: str) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from agentic_dsl.compiler.pipeline import Dialect, ReportEntry, compile, without_overlay
 from agentic_dsl.constraints import Constraints, ContextSignature, LibrarySpec, ToolSpec
 from agentic_dsl.errors import ConstraintError
-from agentic_dsl.runtime.generation import ENGINES
+from agentic_dsl.runtime.engines.registry import ENGINES
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "capabilities.md"
 
@@ -37,8 +37,16 @@ class Column:
     matched: bool = False
 
 
-_OWN: Mapping[str, Column] = dict.fromkeys(("transformers", "random"), Column("our engines", "xgrammar", matched=True))
-"""Engine of `AgenticLLM` → what it does unless it is told otherwise."""
+_HERE = Column("", "xgrammar", matched=True)
+_PLUGGED = Column(" with our plug-in", "xgrammar", matched=True)
+_OWN: Mapping[str, Column] = {
+    "transformers": _HERE,
+    "random": _HERE,
+    "vllm": _PLUGGED,
+    "openai": _PLUGGED,
+    "sglang": _PLUGGED,
+}
+"""Engine of `AgenticLLM` → what it does unless it is told otherwise; its title says what the engine needs for it."""
 
 _OTHERS = (
     Column("EBNF: stock vLLM, SGLang", "xgrammar"),
@@ -68,7 +76,7 @@ _SETS: tuple[Constraints, ...] = (
 def columns() -> tuple[Column, ...]:
     """The engines, ours first; an engine of ours that is not described fails here."""
     ours = dict.fromkeys(_OWN[name] for name in ENGINES)
-    named = [replace(c, title=", ".join(name for name in ENGINES if _OWN[name] == c)) for c in ours]
+    named = [replace(c, title=", ".join(name for name in ENGINES if _OWN[name] == c) + c.title) for c in ours]
     return (*named, *_OTHERS)
 
 

@@ -13,7 +13,7 @@ from agentic_dsl.constraints import Constraints, ToolSpec
 from agentic_dsl.errors import GenerationError
 from agentic_dsl.format import format_subgraph
 from agentic_dsl.node_table import End
-from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, FinishReason, OnToken, Stats
+from agentic_dsl.runtime.engines.base import BlockingEngine, EngineRequest, EngineResult, FinishReason, OnToken, Stats
 from benchmarks import real_model
 from benchmarks.data import data_folder
 from benchmarks.nestful_plans import Plan, constraints_of, to_subgraph
@@ -149,7 +149,7 @@ def test_a_mode_without_any_answer_has_no_rates() -> None:
 # --- the run ---------------------------------------------------------------------------------------------------------
 
 
-class Recorded:
+class Recorded(BlockingEngine):
     """An engine that knows the answers, and which requests came with constraints."""
 
     name = "recorded"

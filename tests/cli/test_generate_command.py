@@ -68,9 +68,10 @@ def test_the_record_has_the_documented_shape_and_a_seed_repeats_it(cli: Cli) -> 
     arguments = ("generate", "x", *SMALL, "--seed", 1, "--format", "json")
     result = cli(*arguments)
     record = json.loads(result.out)
-    keys = ["valid", "text", "subgraph", "diagnostics", "report", "stats", "token_ids"]
+    keys = ["valid", "kind", "text", "subgraph", "diagnostics", "report", "stats", "token_ids"]
     assert list(record) == keys
     assert record["valid"] is (result.code == 0)
+    assert record["kind"] == "subgraph"
     assert record["subgraph"]["path"] == "/dynamic/plan"
     assert {"id", "type"} <= set(record["subgraph"]["nodes"][0])
     again = json.loads(cli(*arguments).out)
@@ -149,3 +150,40 @@ def test_the_embedded_model_writes_a_block(cli: Cli, monkeypatch: pytest.MonkeyP
     assert result.code == (0 if record["valid"] else 1)
     assert record["text"].startswith("### AgenticDSL `/dynamic/plan`\n")
     assert record["stats"]["tokens"] == len(record["token_ids"])
+
+
+# --- mixed answers ---------------------------------------------------------------------------------------------------
+
+MIXED = (*SMALL, "--allow-free-text", "--max-output-tokens", 190, "--seed", 1)
+
+
+@pytest.mark.masks
+def test_plain_text_is_printed_and_named_where_it_is_allowed(cli: Cli, folder: Path) -> None:
+    result = cli("generate", "x", *MIXED, "--format", "json")
+    record = json.loads(result.out)
+    assert (result.code, record["kind"], record["valid"], record["subgraph"]) == (0, "text", True, None)
+    assert record["text"]
+    shown = cli("generate", "x", *MIXED, "-o", "answer.txt")
+    assert shown.code == 0
+    assert shown.err.splitlines()[-2].startswith("valid: plain text, ")
+    with (folder / "answer.txt").open(encoding="utf-8", newline="") as file:
+        assert file.read() == record["text"].removesuffix("\n") + "\n"
+    assert "plain text" not in cli("generate", "x", *SMALL, "--seed", 1).err
+
+
+@pytest.mark.masks
+def test_plain_text_streams_no_node(cli: Cli) -> None:
+    result = cli("generate", "x", *MIXED, "--stream", "--format", "json")
+    records = [json.loads(line) for line in result.out.splitlines()]
+    assert [record["kind"] for record in records] == ["text"]
+
+
+@pytest.mark.masks
+def test_plain_text_steers_no_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from agentic_dsl.cli import generate
+
+    raw = json.loads(cli("generate", "x", *MIXED, "--format", "json").out)["text"]
+    assert any(ord(character) < 0x20 for character in raw)
+    monkeypatch.setattr(generate, "is_terminal", lambda stream: True)
+    shown = cli("generate", "x", *MIXED, "--quiet").out
+    assert not any(ord(character) < 0x20 for character in shown.replace("\n", ""))

@@ -15,8 +15,10 @@ from agentic_dsl.constraints import Constraints, ContextSignature, ToolSpec
 from agentic_dsl.errors import ConstraintError, EngineError, GenerationError, ModelError
 from agentic_dsl.format import format_document
 from agentic_dsl.runtime import models
-from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, OnToken, Sampling, Stats
-from agentic_dsl.runtime.generation import AgenticLLM, Generation, default_token_cap
+from agentic_dsl.runtime.answers import Generation
+from agentic_dsl.runtime.engines.base import BlockingEngine, EngineRequest, EngineResult, OnToken, Sampling, Stats
+from agentic_dsl.runtime.generation import AgenticLLM
+from agentic_dsl.runtime.jobs import default_token_cap
 from agentic_dsl.runtime.masks import compile_masks
 from agentic_dsl.runtime.prompt import build_prompt
 from agentic_dsl.runtime.tokenizer import load_tokenizer
@@ -49,7 +51,7 @@ nodes:
 
 
 @dataclass
-class Scripted:
+class Scripted(BlockingEngine):
     """An engine that answers from a list and remembers what it was asked."""
 
     answers: list[str | GenerationError]

@@ -12,7 +12,7 @@ from agentic_dsl.codes import INCOMPLETE
 from agentic_dsl.compiler.pipeline import compile
 from agentic_dsl.runtime.answers import Generation
 from agentic_dsl.runtime.engines.base import BlockingEngine, EngineRequest, EngineResult, OnToken, Sampling
-from agentic_dsl.runtime.engines.grammar_echo import departure
+from agentic_dsl.runtime.engines.http.grammar_echo import departure
 from agentic_dsl.runtime.engines.random import RandomEngine
 from agentic_dsl.runtime.prompt import build_prompt
 from agentic_dsl.runtime.proven_nodes import ProvenNodes
@@ -217,9 +217,9 @@ def test_sampling_with_a_seed_repeats_prose() -> None:
 
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_prose_in_the_cache_comes_back_as_prose(tmp_path: Path, on_disk: bool) -> None:
-    from agentic_dsl.runtime.checked_cache import CheckedCache
-    from agentic_dsl.runtime.subgraph_cache_memory import MemorySubgraphCache
-    from agentic_dsl.runtime.subgraph_cache_sqlite import SqliteSubgraphCache
+    from agentic_dsl.runtime.subgraph_cache.checked import CheckedCache
+    from agentic_dsl.runtime.subgraph_cache.memory import MemorySubgraphCache
+    from agentic_dsl.runtime.subgraph_cache.sqlite import SqliteSubgraphCache
 
     cache = CheckedCache(SqliteSubgraphCache(tmp_path / "cache.db") if on_disk else MemorySubgraphCache())
     request = cache.request("x", FREE, engine="saying", sampling=Sampling())

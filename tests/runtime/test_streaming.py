@@ -12,7 +12,7 @@ import pytest
 
 from agentic_dsl import AgenticLLM, ConstraintError, Constraints, EngineError, GenerationError, Sampling, ToolSpec
 from agentic_dsl.runtime import models
-from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, OnToken
+from agentic_dsl.runtime.engines.base import BlockingEngine, EngineRequest, EngineResult, OnToken
 from agentic_dsl.runtime.proven_nodes import ProvenNodes
 
 TOOL = ToolSpec(
@@ -41,7 +41,7 @@ nodes:
 """
 
 
-class Typist:
+class Typist(BlockingEngine):
     """An engine that types a text, three characters a pass, and says how far it came."""
 
     name = "typist"
