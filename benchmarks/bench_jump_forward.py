@@ -1,7 +1,7 @@
-"""Jump-forward on and off, side by side: ``python -m benchmarks.bench_jump_forward [--model M] [--tasks N]``.
+"""Jump-forward on and off, side by side: ``python -m benchmarks.bench_jump_forward [--tasks N] [--batch N…]``.
 
-The demo's task and tasks of NESTFUL (where the data is) with tools of its catalogue, greedy, one at a time and then
-in batches. Both engines share one model and take turns at every task, so that a busy machine is busy for both.
+The demo's task and the first tasks of NESTFUL (where the data is, see `plan_tasks`), greedy. Both engines share one
+model and take turns at every batch, so that a busy machine is busy for both.
 """
 
 from __future__ import annotations
@@ -9,9 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
 
 from agentic_dsl.compiler.pipeline import compile as compile_spec
 from agentic_dsl.constraints import Constraints, ToolSpec
@@ -19,15 +23,12 @@ from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult
 from agentic_dsl.runtime.engines.local import LocalEngine
 from agentic_dsl.runtime.engines.transformers import ModelLogits, TransformersEngine
 from agentic_dsl.runtime.jobs import engine_request
-from benchmarks.data import data_folder, read_json
+from benchmarks.data import data_folder
 from benchmarks.measure import heading
-from benchmarks.nestful_catalogue import normalise_catalogue
-from benchmarks.nestful_plans import Plan, constraints_of, defects
+from benchmarks.plan_tasks import first_tasks
 
 DEMO = "Find a hotel in Paris and tell the user its price."
 BUDGET = 512
-NAMED_TOOLS = 8
-"""Tools in the catalogue of one NESTFUL task: those of its plan, then others up to this many."""
 
 
 @dataclass
@@ -67,25 +68,9 @@ def tasks(count: int) -> list[tuple[str, Constraints]]:
     """The demo's task, and as many of NESTFUL as are asked for and there."""
     tools = json.loads((Path(__file__).resolve().parent.parent / "examples" / "tools.json").read_text("utf-8"))
     demo = Constraints(tools=tuple(ToolSpec(**tool) for tool in tools), max_nodes=5, max_output_tokens=BUDGET)
-    found = [(DEMO, demo)]
-    folder = data_folder("nestful")
-    if folder is None:
-        return found
-    catalogue = normalise_catalogue(read_json(folder / "executable-spec.json"))
-    for record in read_json(folder / "executable-data.json"):
-        plan = Plan.of(record)
-        if len(found) > count:
-            break
-        if not list(defects(plan, catalogue)):
-            found.append((plan.task, _constraints(plan, catalogue)))
-    return found
-
-
-def _constraints(plan: Plan, catalogue: tuple[ToolSpec, ...]) -> Constraints:
-    called = {call["name"] for call in plan.calls}
-    ordered = sorted(catalogue, key=lambda tool: (tool.name not in called, tool.name))
-    chosen = tuple(ordered[: max(NAMED_TOOLS, len(called))])
-    return constraints_of(plan, chosen).model_copy(update={"max_output_tokens": BUDGET})
+    if data_folder("nestful") is None:
+        return [(DEMO, demo)]
+    return [(DEMO, demo), *((task.text, task.constraints) for task in first_tasks(count))]
 
 
 def compare(engines: dict[str, LocalEngine], batches: Sequence[Sequence[EngineRequest]]) -> dict[str, Tally]:
@@ -93,11 +78,16 @@ def compare(engines: dict[str, LocalEngine], batches: Sequence[Sequence[EngineRe
     tallies = {name: Tally() for name in engines}
     for engine in engines.values():
         engine.generate(batches[0])
-    for number, batch in enumerate(batches):
+    for number, batch in enumerate(_shown(batches)):
         # Whoever is second finds warmer tables: they take turns.
         for name in list(engines)[:: -1 if number % 2 else 1]:
             tallies[name].add(engines[name].generate(batch))
     return tallies
+
+
+def _shown(batches: Sequence[Sequence[EngineRequest]]) -> Iterable[Sequence[EngineRequest]]:
+    """Progress on standard error, where that is a terminal."""
+    return track(batches, "batches", console=Console(stderr=True), disable=not sys.stderr.isatty())
 
 
 def main() -> None:
@@ -105,7 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model")
     parser.add_argument("--tasks", type=int, default=10)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 4], metavar="N", help="how many tasks at a time")
     options = parser.parse_args()
     shared = TransformersEngine(options.model)
     engines = {
@@ -113,7 +103,7 @@ def main() -> None:
             shared.tokenizer,
             lambda _: ModelLogits(shared._model),
             context_tokens=shared.context_tokens,
-            max_batch_size=options.batch,
+            max_batch_size=max(options.batch),
             mask_store=None,
             jump_forward=jumps,
         )
@@ -121,7 +111,7 @@ def main() -> None:
     }
     asked = [engine_request(task, compile_spec(constraints)) for task, constraints in tasks(options.tasks)]
     print(heading(f"Jump-forward, {shared.name}", "torch", "transformers", "xgrammar"))
-    for size in sorted({1, options.batch}):
+    for size in options.batch:
         batches = [asked[at : at + size] for at in range(0, len(asked), size)]
         tallies = compare(engines, batches)
         print(f"\n{len(asked)} tasks, {size} at a time")
