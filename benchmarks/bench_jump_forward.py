@@ -10,7 +10,6 @@ import argparse
 import json
 import statistics
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,24 +40,9 @@ class Tally:
     jumped: int = 0
     seconds: float = 0.0
     speeds: list[float] = field(default_factory=list)
-    written: int = 0
-    writing: float = 0.0
 
-    def run(self, engine: LocalEngine, batch: Sequence[EngineRequest]) -> None:
-        """Lets an engine answer, and counts: all of it, and what came after the first pass, which reads the prompts."""
-        first: dict[int, int] = {}
-        begun: list[float] = []
-
-        def seen(row: int, tokens: int, _text: str) -> None:
-            begun.append(time.perf_counter()) if not begun else None
-            first.setdefault(row, tokens)
-
-        results = engine.generate(batch, on_token=seen)
-        self.writing += time.perf_counter() - begun[0]
-        self.written += sum(result.stats.tokens for result in results) - sum(first.values())
-        self._add(results)
-
-    def _add(self, results: Sequence[EngineResult]) -> None:
+    def add(self, results: Sequence[EngineResult]) -> None:
+        """Counts the results of one call."""
         for result in results:
             if result.error is not None:
                 raise result.error
@@ -76,7 +60,7 @@ class Tally:
         return (
             f"{self.tokens:7,} tokens  {self.passes:7,} passes ({self.passes / self.tokens:.1%})  "
             f"{self.tokens / self.seconds:6.1f} tokens/s pooled, median {statistics.median(speeds):.1f} "
-            f"({speeds[0]:.1f}–{speeds[-1]:.1f}, n={len(speeds)}); {self.written / self.writing:.1f} behind the first pass"
+            f"({speeds[0]:.1f}–{speeds[-1]:.1f}, n={len(speeds)})"
         )
 
 
@@ -97,7 +81,7 @@ def compare(engines: dict[str, LocalEngine], batches: Sequence[Sequence[EngineRe
     for number, batch in enumerate(_shown(batches)):
         # Whoever is second finds warmer tables: they take turns.
         for name in list(engines)[:: -1 if number % 2 else 1]:
-            tallies[name].run(engines[name], batch)
+            tallies[name].add(engines[name].generate(batch))
     return tallies
 
 
@@ -134,10 +118,7 @@ def main() -> None:
         for name, tally in tallies.items():
             print(f"{name:16} {tally.text()}")
         off, on = tallies.values()
-        print(
-            f"{on.tokens / on.seconds * off.seconds / off.tokens:.2f} × the tokens per second, "
-            f"{on.written / on.writing * off.writing / off.written:.2f} × behind the first pass, which reads the prompts"
-        )
+        print(f"{on.tokens / on.seconds * off.seconds / off.tokens:.2f} × the tokens per second")
 
 
 if __name__ == "__main__":
