@@ -6,16 +6,20 @@ import logging
 from collections.abc import Callable, Sequence
 from threading import Lock
 
+from cachetools import LRUCache
+
 from agentic_dsl.compiler.pipeline import CompiledSpec
 from agentic_dsl.errors import AgenticDSLError, EngineError, GenerationError
 from agentic_dsl.runtime.engines.base import Capabilities, EngineRequest, EngineResult, OnToken
 from agentic_dsl.runtime.engines.decode import LogitsSource, Row, SourceError, decode
 from agentic_dsl.runtime.engines.jump_forward import JumpForward
+from agentic_dsl.runtime.engines.limits import answer_limit
 from agentic_dsl.runtime.mask_store import MaskStore
 from agentic_dsl.runtime.masks import MaskCompiler
 from agentic_dsl.runtime.matcher import Matcher
 from agentic_dsl.runtime.matcher.overlay import Overlay
-from agentic_dsl.runtime.matcher.semantic_matcher import SemanticMatcher
+from agentic_dsl.runtime.matcher.plan import Plan
+from agentic_dsl.runtime.matcher.semantic_matcher import SemanticMatcher, plan_of
 from agentic_dsl.runtime.matcher.vocabulary_trie import trie_of
 from agentic_dsl.runtime.prompt_tokens import prompt_token_ids
 from agentic_dsl.runtime.tokenizer import Tokenizer
@@ -67,6 +71,7 @@ class LocalEngine:
         self._masks: MaskCompiler | None = None
         self._semantic = semantic
         self._overlay: Overlay | None = None
+        self._plans: LRUCache[str, Plan] = LRUCache(_MOST_PLANS)
         self._jumps = jump_forward
         self._jump_forward: JumpForward | None = None
         self._lock = Lock()
@@ -125,7 +130,10 @@ class LocalEngine:
     def _matcher(self, spec: CompiledSpec, limit: int) -> Matcher:
         if self._semantic:
             self._overlay = self._overlay or Overlay(trie_of(self.tokenizer.vocabulary))
-            return SemanticMatcher(spec, self.tokenizer, max_output_tokens=limit, overlay=self._overlay)
+            digest = spec.constraints.digest
+            if (plan := self._plans.get(digest)) is None:
+                plan = self._plans[digest] = plan_of(spec)
+            return SemanticMatcher(plan, self.tokenizer, max_output_tokens=limit, overlay=self._overlay)
         if spec.dialect != "xgrammar":
             raise GenerationError(
                 f'the grammar is in the dialect "{spec.dialect}"',
@@ -136,22 +144,13 @@ class LocalEngine:
 
     def _limit(self, prompt_tokens: int, request: EngineRequest) -> int:
         """The most tokens of the answer."""
-        wanted = request.max_output_tokens
         if self.context_tokens is None:
-            return wanted or request.token_cap or _UNBOUNDED
-        left = self.context_tokens - prompt_tokens
-        needed = wanted or 1
-        if needed > left:
-            answer = f" and {wanted:,} for the answer" if wanted else ""
-            raise GenerationError(
-                f"the prompt takes {prompt_tokens:,} tokens{answer}: "
-                f"more than the {self.context_tokens:,} that the model can hold",
-                help="shorten the task, give fewer tools, or lower max_output_tokens"
-                if wanted
-                else "shorten the task or give fewer tools",
-            )
-        return wanted or min(left, request.token_cap or left)
+            return request.max_output_tokens or request.token_cap or _UNBOUNDED
+        return answer_limit(prompt_tokens, request, self.context_tokens)
 
+
+_MOST_PLANS = 64
+"""Contracts whose plans are kept, with what their completions can cost: ten milliseconds each."""
 
 _UNBOUNDED = 1 << 20
 """Where neither the model nor the request says when to stop."""

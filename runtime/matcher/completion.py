@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from agentic_dsl.runtime.matcher.frames import Frame, finish
 from agentic_dsl.runtime.matcher.open_words import OpenWord
@@ -104,6 +104,12 @@ def _common_end(one: bytes, other: bytes) -> int:
     return low
 
 
+Completions: TypeAlias = "dict[object, tuple[Costs | None, int, Frame, Frame]]"
+"""What identifies a frame → its exact cost where that was needed, a bound, the frame, and one that leads to it."""
+
+_MOST_KNOWN = 256
+
+
 class BudgetGate:
     """Judges tokens by what is left of the budget; see `overlay.Gate`.
 
@@ -112,10 +118,20 @@ class BudgetGate:
 
     __slots__ = ("_after", "_base", "_bounds", "_left", "_root")
 
-    def __init__(self, root: Node, base: Callable[[], Costs], left: int, bounds: Bounds) -> None:
-        """``base`` gives the completion at the current frame, ``left`` are the tokens left, the next one included."""
+    def __init__(
+        self, root: Node, base: Callable[[], Costs], left: int, bounds: Bounds, known: Completions | None = None
+    ) -> None:
+        """Begins with nothing judged.
+
+        Args:
+            root: of the vocabulary's tree.
+            base: gives the completion at the current frame.
+            left: the tokens left, the next one included.
+            bounds: of the plan.
+            known: completions that were counted before, whatever was left then; gains entries.
+        """
         self._root, self._base, self._left, self._bounds = root, base, left, bounds
-        self._after: dict[object, tuple[Costs | None, int, Frame, Frame]] = {}
+        self._after: Completions = {} if known is None else known
 
     def allows(self, after: Frame) -> bool:
         """Whether the text can still be completed once a token has led to ``after``."""
@@ -125,6 +141,8 @@ class BudgetGate:
         """The tokens that the completion of a frame takes, end token included; a close bound where that fits."""
         text, key, following = frame.ending() or (b"", id(frame), lambda: frame)
         if (known := self._after.get(key)) is None:
+            if len(self._after) >= _MOST_KNOWN:
+                self._after.clear()
             made = following()
             # The frames are kept, so that what identifies them stays theirs.
             known = self._after[key] = (None, self._bounds.completion(made), made, frame)

@@ -122,6 +122,10 @@ class Fixed(Frame):
         """The rest of the text."""
         return self.text[self.at :], self.then(self.doc)
 
+    def ending(self) -> tuple[bytes, object, Callable[[], Frame]]:
+        """The text of the policy, and what follows it."""
+        return self.text[self.at :], (id(self.then), id(self.doc)), lambda: self.then(self.doc)
+
 
 class Run(Frame):
     """A text that must come, with the frame that follows it at hand: what `settle` makes of a chain of frames."""
@@ -136,6 +140,10 @@ class Run(Frame):
     def step(self, byte: int) -> Frame | None:
         """The next byte of the text only."""
         return self.moved(self.at + 1) if self.text[self.at] == byte else None
+
+    def ending(self) -> tuple[bytes, object, Callable[[], Frame]]:
+        """The rest of the text, and what follows it."""
+        return self.text[self.at :], id(self.after), lambda: self.after
 
     def moved(self, at: int) -> Frame:
         """The frame at another byte of the text, or the one behind it."""
@@ -198,6 +206,11 @@ class Choice(Frame):
         text, then = self.options[0]
         return text[self.at :], then(self.doc)
 
+    def ending(self) -> tuple[bytes, object, Callable[[], Frame]]:
+        """The text of the policy, and what follows it."""
+        text, then = self.options[0]
+        return text[self.at :], (id(then), id(self.doc)), lambda: then(self.doc)
+
 
 def choice(doc: Draft, options: Sequence[Option]) -> Frame:
     """One of the texts, of which there is at least one; ahead of a single one there is nothing to choose."""
@@ -254,13 +267,20 @@ class Words(Frame):
 
     def policy(self) -> tuple[bytes, Frame]:
         """The rest of the shortest word."""
+        return self._rest(), self.then(self.doc)
+
+    def ending(self) -> tuple[bytes, object, Callable[[], Frame]]:
+        """The text of the policy, and what follows it."""
+        return self._rest(), (id(self.then), id(self.doc)), lambda: self.then(self.doc)
+
+    def _rest(self) -> bytes:
         at = bisect_left(self.words, self.typed)
         best = self.words[at]
         while at < len(self.words) and self.words[at].startswith(self.typed):
             if len(self.words[at]) < len(best):
                 best = self.words[at]
             at += 1
-        return best[len(self.typed) :], self.then(self.doc)
+        return best[len(self.typed) :]
 
 
 class Either(Frame):

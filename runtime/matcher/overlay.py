@@ -24,7 +24,7 @@ from agentic_dsl.runtime.matcher.vocabulary_trie import Node, Row, VocabularyTri
 Mask = npt.NDArray[np.int32]
 """A finished row, as engines take it; never changed."""
 
-_WINDOW = 24
+WINDOW = 24
 """Bytes of forced text by which its rows are kept; tokens that run on longer are walked each time."""
 
 _MOST_ROWS = 4096
@@ -50,7 +50,7 @@ class Overlay:
 
     def known(self, run: Run) -> Mask | None:
         """The mask at a place in forced text, where it has been asked for before and depends on nothing else."""
-        return self._inside.get(run.text[run.at : run.at + _WINDOW])
+        return self._inside.get(run.text[run.at : run.at + WINDOW])
 
     def mask(self, frame: Frame, gate: Gate | None = None, recent: Recent | None = None) -> Mask:
         """The tokens that may come next; end tokens where the text may end.
@@ -61,7 +61,7 @@ class Overlay:
             recent: rows of this text that are needed again soon; gains entries.
         """
         if type(frame) is Run and gate is None:
-            window = frame.text[frame.at : frame.at + _WINDOW]
+            window = frame.text[frame.at : frame.at + WINDOW]
             if window not in self._inside:
                 return self._forced(frame, window, recent)
             if (known := self._inside[window]) is not None:

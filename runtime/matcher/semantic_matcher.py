@@ -9,11 +9,11 @@ import numpy as np
 from agentic_dsl.constraints import Constraints
 from agentic_dsl.errors import ConstraintError, EngineError
 from agentic_dsl.runtime.matcher.bitmask import check_bitmask
-from agentic_dsl.runtime.matcher.completion import IMPOSSIBLE, BudgetGate, Costs, costs
+from agentic_dsl.runtime.matcher.completion import IMPOSSIBLE, BudgetGate, Completions, Costs, costs
 from agentic_dsl.runtime.matcher.frames import Frame, Run, feed, finish, settle
 from agentic_dsl.runtime.matcher.headers import start
 from agentic_dsl.runtime.matcher.open_words import OpenWord
-from agentic_dsl.runtime.matcher.overlay import Mask, Overlay
+from agentic_dsl.runtime.matcher.overlay import WINDOW, Mask, Overlay
 from agentic_dsl.runtime.matcher.plan import Plan
 from agentic_dsl.runtime.matcher.prose import Mixed, Prose, ProseCharacter
 from agentic_dsl.runtime.matcher.recent import Recent
@@ -46,10 +46,12 @@ class SemanticMatcher:
     """
 
     __slots__ = (
+        "_ahead",
         "_bound",
         "_bounds",
         "_budget",
         "_checked",
+        "_completions",
         "_costs",
         "_frames",
         "_last",
@@ -89,6 +91,8 @@ class SemanticMatcher:
         self._terminated = False
         self._last: tuple[Frame, Mask] | None = None
         self._recent = Recent()
+        self._completions: Completions = {}
+        self._ahead: tuple[Frame, bytes, tuple[int, ...]] | None = None
         self._checked: object = _NOTHING
         self._budget = plan.constraints.max_output_tokens if max_output_tokens is None else max_output_tokens
         self._costs: list[Costs | None] = []
@@ -113,7 +117,11 @@ class SemanticMatcher:
             check_bitmask(bitmask, row, len(self._vocabulary.tokens))
             self._checked = bitmask
         frame = self._frames[-1]
-        if type(frame) is Run and (known := self._overlay.known(frame)) is not None and self._is_free(frame):
+        if (
+            type(frame) is Run
+            and (known := self._overlay.known(frame)) is not None
+            and (self._is_free(frame) or self._fits(frame))
+        ):
             bitmask[row] = known
         else:
             bitmask[row] = self._mask(frame)
@@ -128,6 +136,17 @@ class SemanticMatcher:
         bound = self._bound[1]
         return bound is not None and bound < self._budget - len(self._frames) + 1
 
+    def _fits(self, run: Run) -> bool:
+        """Whether every token within forced text fits; what follows the text is counted once for all of its places."""
+        known = self._ahead
+        if known is None or known[0] is not run.after or known[1] is not run.text:
+            rest = self._bounds.completion(run.after) - 1
+            at = costs(self._overlay.trie.root, run.text).at
+            known = self._ahead = run.after, run.text, tuple(rest + cost for cost in at)
+        left = self._left
+        # From here on too: at the very minimum only the policy's own token may come, though others may be as short.
+        return left is None or max(known[2][run.at : run.at + 1 + WINDOW]) < left
+
     def _mask(self, frame: Frame) -> Mask:
         if self._terminated:
             return self._overlay.end
@@ -139,7 +158,7 @@ class SemanticMatcher:
         if self._budget is None or self._is_free(frame):
             return self._free_mask(frame)
         left = self._budget - len(self._frames) + 1
-        gate = BudgetGate(self._overlay.trie.root, self._cost, left, self._bounds)
+        gate = BudgetGate(self._overlay.trie.root, self._cost, left, self._bounds, self._completions)
         if self._bounds.completion(frame, left - _AMPLE) + _AMPLE <= left:
             return self._overlay.mask(frame, gate)
         base = self._cost()
@@ -205,6 +224,8 @@ class SemanticMatcher:
         frame, left = self._frames[-1], self._left
         if left is None or self._is_free(frame):
             return None
+        if type(frame) is Run and self._is_within(frame, after) and self._fits(frame):
+            return None
         if self._bounds.completion(frame, left) >= left:
             base = self._cost()
             if base.total >= left and token_id != base.first:
@@ -213,6 +234,12 @@ class SemanticMatcher:
             return None
         rest = costs(self._overlay.trie.root, finish(after), self._cost())
         return rest if rest.total < left else _TOO_DEAR
+
+    def _is_within(self, run: Run, after: Frame) -> bool:
+        """Whether a frame is a few bytes further in forced text, or right behind it."""
+        if after is run.after:
+            return len(run.text) - run.at <= WINDOW
+        return type(after) is Run and after.after is run.after and after.at - run.at <= WINDOW
 
     def rollback(self, n: int) -> None:
         """See `Matcher.rollback`.
@@ -273,7 +300,8 @@ class SemanticMatcher:
         other = object.__new__(SemanticMatcher)
         other._vocabulary, other._overlay, other._budget = self._vocabulary, self._overlay, self._budget
         other._tokenizer, other._tokens = self._tokenizer, list(self._tokens)
-        other._bounds, other._bound = self._bounds, self._bound
+        other._bounds, other._bound, other._ahead = self._bounds, self._bound, self._ahead
+        other._completions = {}
         other._last, other._recent, other._checked = self._last, Recent(), _NOTHING
         other._frames, other._costs, other._terminated = list(self._frames), list(self._costs), self._terminated
         return other

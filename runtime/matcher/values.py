@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,11 @@ class Number(Frame):
     def policy(self) -> tuple[bytes, Frame]:
         """The shortest end of the number."""
         return number_end(self.typed, self.fractions).encode(), self.then(self.doc)
+
+    def ending(self) -> tuple[bytes, object, Callable[[], Frame]]:
+        """The text of the policy, and what follows it."""
+        end = number_end(self.typed, self.fractions).encode()
+        return end, (id(self.then), id(self.doc)), lambda: self.then(self.doc)
 
 
 def _is_number(text: str, fractions: bool) -> bool:
