@@ -10,9 +10,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 from agentic_dsl.cli.drawing.picture import Line, Picture
 
+_S = TypeVar("_S")
 _SWEEPS = 12
 GAP = 3
 """Free cells between two neighbours of a layer."""
@@ -133,23 +135,37 @@ def _columns(layers: list[list[Slot]], segments: list[list[Segment]], width: Map
             for slot in layer:
                 near = [centre[other] for other in neighbours[slot]]
                 wanted.append(sum(near) / len(near) if near else centre[slot])
-            centre.update(zip(layer, _separate(layer, wanted, width), strict=True))
+            centre.update(zip(layer, separate(layer, wanted, width, GAP), strict=True))
     left = {slot: round(centre[slot] - width[slot] / 2) for layer in layers for slot in layer}
     shift = min(left.values())
     return {slot: column - shift for slot, column in left.items()}
 
 
-def _separate(layer: Sequence[Slot], wanted: Sequence[float], width: Mapping[Slot, int]) -> list[float]:
-    """The centres nearest to the wanted ones (least squares) that keep order and distance."""
+def separate(
+    layer: Sequence[_S],
+    wanted: Sequence[float],
+    width: Mapping[_S, int],
+    gap: int,
+    weights: Sequence[float] | None = None,
+) -> list[float]:
+    """The centres nearest to the wanted ones (least squares) that keep order and distance.
+
+    Args:
+        layer: what stands beside each other, left to right.
+        wanted: where the centre of each would be if it were alone.
+        width: how wide each is.
+        gap: the least distance between two neighbours.
+        weights: how much it counts that each is where it wants to be; 1 where nothing is said.
+    """
     offsets = [0.0]
     for one, two in pairwise(layer):
-        offsets.append(offsets[-1] + (width[one] + width[two]) / 2 + GAP)
-    pools: list[tuple[float, int]] = []
-    for want, offset in zip(wanted, offsets, strict=True):
-        mean, count = want - offset, 1
+        offsets.append(offsets[-1] + (width[one] + width[two]) / 2 + gap)
+    pools: list[tuple[float, float, int]] = []
+    for want, offset, weight in zip(wanted, offsets, weights or [1.0] * len(layer), strict=True):
+        mean, total, count = want - offset, weight, 1
         while pools and pools[-1][0] > mean:
-            other, size = pools.pop()
-            mean, count = (mean * count + other * size) / (count + size), count + size
-        pools.append((mean, count))
-    means = [mean for mean, count in pools for _ in range(count)]
+            other, mass, size = pools.pop()
+            mean, total, count = (mean * total + other * mass) / (total + mass), total + mass, count + size
+        pools.append((mean, total, count))
+    means = [mean for mean, _, count in pools for _ in range(count)]
     return [mean + offset for mean, offset in zip(means, offsets, strict=True)]
