@@ -73,7 +73,7 @@ $(VLLM_STAMP): pyproject.toml requirements/vllm.txt requirements/vllm-overrides.
 
 # Warnings of vLLM's own libraries are not errors of ours. Two thread pools on few cores would only spin: one thread.
 test-vllm: venv-vllm model ## Run the vLLM engine, plug-in and server for real, on the CPU
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -W default tests/vllm
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -W default tests/with_vllm
 
 venv-sglang: $(SGLANG_STAMP) ## Make .venv-sglang with SGLang's own grammar classes, without its packages for a GPU
 
@@ -85,7 +85,7 @@ $(SGLANG_STAMP): pyproject.toml requirements/sglang.txt
 	@touch $@
 
 test-sglang: venv-sglang model ## Drive the plug-in for SGLang by SGLang's own classes, as far as they run without a GPU
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(SGLANG_VENV)/bin/python -m pytest tests/sglang
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(SGLANG_VENV)/bin/python -m pytest tests/with_sglang
 
 bench: venv model ## The benchmarks, with medians and spread
 	$(BIN)/python -m benchmarks

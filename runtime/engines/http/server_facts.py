@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pydantic import AliasChoices, BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from agentic_dsl.errors import GenerationError
 from agentic_dsl.runtime.engines.http.ask import Answer, Ask, AttemptFailed, failure
@@ -24,7 +24,7 @@ _SHOWN_MODELS = 10
 
 
 class _Facts(BaseModel):
-    contract: int = Field(validation_alias=AliasChoices("contract", "contract_version"))
+    contract: int
     overlay: bool
 
 
