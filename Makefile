@@ -94,6 +94,7 @@ docs: venv ## Write the reference pages that are generated from the code
 	$(BIN)/python scripts/reference.py --write
 	$(BIN)/python scripts/capabilities.py --write
 	$(BIN)/python scripts/operations.py --write
+	$(BIN)/python scripts/rules.py --write
 
 clean: ## Remove what the targets made, but for the model
 	rm -rf $(VENV) $(VLLM_VENV) $(SGLANG_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -3,6 +3,10 @@
 ``ADL0`` document · ``ADL1`` YAML and values · ``ADL2`` structure · ``ADL3`` references, libraries, signatures ·
 ``ADL4`` namespaces and layers · ``ADL5`` permissions, resources, budgets · ``ADL6`` templates and data flow ·
 ``ADL7`` what the caller of a generation asked for.
+
+Of documents that are valid, what `lint` alone finds: ``ADL8`` what could be better (``80`` contracts, ``81``
+permissions, ``82`` budgets, ``83`` templates, ``84`` security, ``85`` style, ``86`` structure) · ``ADL9`` who else
+reads it (``90`` models that are to call it, ``91`` the reference executor, ``99`` the comments that steer lint).
 """
 
 from __future__ import annotations
@@ -241,6 +245,110 @@ PERMISSION_NOT_GRANTED = Code(
 TEXT_TOO_LONG = Code("ADL709", "text-too-long", _E, "A text or identifier is longer than asked for.")
 NOT_GENERATED_FORM = Code("ADL710", "not-generated-form", _E, "Generated text has a form that generation excludes.")
 INCOMPLETE = Code("ADL711", "incomplete", _E, "The text ends before the document does.")
+
+# ADL80: contracts
+UNUSED_INPUT = Code("ADL801", "unused-input", _W, "A signature asks for an input that nothing reads.")
+DEAD_WRITE = Code("ADL802", "dead-write", _W, "A node writes a name that nobody reads and no output names.")
+UNDESCRIBED_LIBRARY = Code("ADL803", "undescribed-library", _I, "A library entry has no text that says what it does.")
+UNVERSIONED_LIBRARY = Code("ADL804", "unversioned-library", _W, "A library entry states no version.")
+UNUSED_REQUIREMENT = Code("ADL805", "unused-requirement", _W, "A block requires a library that it does not call.")
+DEPRECATED_CALLEE = Code("ADL806", "deprecated-callee", _W, "A deprecated library entry is called.")
+UNSTABLE_CALLEE = Code("ADL807", "unstable-callee", _W, "A stable library calls an experimental one.")
+OUTDATED_CALL = Code("ADL809", "outdated-call", _I, "A call names an old major version of a library.")
+
+# ADL81: permissions
+UNUSED_PERMISSION = Code("ADL811", "unused-permission", _W, "A permission is granted that nothing uses.")
+UNUSED_RESOURCE = Code("ADL812", "unused-resource", _W, "A tool or runtime is declared that nothing uses.")
+UNSTATED_NEED = Code(
+    "ADL813", "unstated-need", _W, "A library uses a tool or runtime that its permissions do not name."
+)
+WIDE_PERMISSION = Code(
+    "ADL814", "wide-permission", _W, "A permission grants all tools, runtimes or files instead of some."
+)
+REPEATED_PERMISSION = Code("ADL815", "repeated-permission", _W, "A permission is granted twice.")
+
+# ADL82: budgets
+UNLIMITED_MODEL_CALLS = Code(
+    "ADL821", "unlimited-model-calls", _W, "A production application asks models without a limit."
+)
+UNLIMITED_DEPTH = Code("ADL822", "unlimited-depth", _W, "An application generates subgraphs to any depth.")
+GENERATION_FAN_OUT = Code(
+    "ADL823", "generation-fan-out", _W, "Generation runs in parallel branches and fans out again."
+)
+BUDGET_TOO_SMALL = Code("ADL824", "budget-too-small", _W, "Every run asks models more often than the budget allows.")
+LARGE_SUBGRAPH = Code("ADL825", "large-subgraph", _I, "A subgraph has more nodes than people can follow.")
+
+# ADL83: templates
+UNKNOWN_FUNCTION = Code(
+    "ADL831", "unknown-function", _W, "A template calls a function that the template language lacks."
+)
+CONSTANT_CONDITION = Code("ADL832", "constant-condition", _W, "A condition reads nothing, so it always has one value.")
+SINGLE_BRACES = Code(
+    "ADL833", "single-braces", _W, "A name of the context stands in single braces, which is plain text."
+)
+SHADOWED_NAME = Code("ADL834", "shadowed-name", _I, "A loop variable hides a name of the context.")
+TEMPLATE_IN_CODE = Code("ADL835", "template-in-code", _W, "A template stands in a field that holds plain text.")
+UNGUARDED_OPTIONAL = Code(
+    "ADL836", "unguarded-optional", _W, "An input that may be absent is read as if it were there."
+)
+
+# ADL84: security
+SECRET_IN_TEXT = Code("ADL841", "secret-in-text", _E, "A key, token or password stands in a text.")
+PROMPT_INJECTION = Code("ADL842", "prompt-injection", _W, "What users or tools wrote is put into a system prompt.")
+UNRESTRICTED_NETWORK = Code("ADL843", "unrestricted-network", _W, "The network is open without a list of domains.")
+UNCHECKED_GENERATION = Code(
+    "ADL844", "unchecked-generation", _W, "A generated subgraph is run without a look at its signature."
+)
+UNBOUNDED_TOOL = Code("ADL845", "unbounded-tool", _W, "A template chooses the tool, and no permission says which ones.")
+PLAIN_HTTP = Code("ADL846", "plain-http", _W, "A resource is reached over HTTP without encryption.")
+
+# ADL85: style
+ID_STYLE = Code("ADL851", "id-style", _I, "An id is not written in small letters with underscores.")
+KEY_STYLE = Code("ADL852", "key-style", _I, "A context key is not written in small letters with underscores.")
+NODE_ORDER = Code("ADL853", "node-order", _I, "A node stands before one that leads to it.")
+MISREAD_ASSIGN = Code("ADL854", "misread-assign", _W, "The keys expr and path of an assign are written as two names.")
+
+# ADL86: structure
+SINGLE_SOURCE_JOIN = Code("ADL861", "single-source-join", _W, "A join waits for one node only.")
+IDLE_HANDLER = Code("ADL862", "idle-handler", _W, "A handler leads where success leads too.")
+UNUSED_BLOCK = Code("ADL863", "unused-block", _W, "No way leads from the entry point of an application to a block.")
+
+# ADL90: models that are to call it
+UNWRITABLE_PARAMETER = Code(
+    "ADL901", "unwritable-parameter", _W, "A parameter of a library has a name that models cannot write."
+)
+LONG_DESCRIPTION = Code(
+    "ADL902", "long-description", _I, "The description of a library or tool is longer than prompts have room for."
+)
+UNDESCRIBED_TOOL = Code("ADL903", "undescribed-tool", _I, "A tool that models may choose has no description.")
+UNTYPED_TOOL = Code("ADL904", "untyped-tool", _I, "A tool that models may call has no schema of its arguments.")
+
+# ADL91: the reference executor
+MAPPING_SIGNATURE = Code(
+    "ADL911", "mapping-signature", _I, "A signature is a mapping; the reference executor reads one line only."
+)
+LITERAL_LOOKS_TYPED = Code(
+    "ADL912",
+    "literal-looks-typed",
+    _I,
+    "A text looks like a number or boolean; the reference executor takes it for one.",
+)
+UNREGISTERED_END = Code(
+    "ADL913", "unregistered-end", _W, "A system target is named that the reference executor does not register."
+)
+RELATIVE_REFERENCE = Code(
+    "ADL914", "relative-reference", _W, "A reference is not a full path; the reference executor resolves nothing else."
+)
+MAPPED_OUTPUT_ONLY = Code(
+    "ADL915", "mapped-output-only", _W, "A tool call has no output keys; the reference executor needs them."
+)
+MISPLACED_MODE = Code(
+    "ADL916", "misplaced-mode", _W, "The termination mode stands where the reference executor does not look."
+)
+
+# ADL99: comments that steer lint
+UNUSED_SUPPRESSION = Code("ADL991", "unused-suppression", _W, "A comment leaves out a finding that is not there.")
+BROKEN_SUPPRESSION = Code("ADL992", "broken-suppression", _W, "A comment for lint cannot be read.")
 
 ALL_CODES: tuple[Code, ...] = tuple(
     sorted((value for value in list(globals().values()) if isinstance(value, Code)), key=lambda code: code.code)

@@ -23,7 +23,9 @@ from agentic_dsl.cli import (
     fmt,
     generate,
     graph,
+    lint,
     models,
+    rule,
     schema,
     serve,
     traces_summary,
@@ -77,6 +79,8 @@ def build_app(*, plain: bool) -> typer.Typer:
     app.callback()(_root)
     app.command("validate")(validate.validate)
     app.command("fmt")(fmt.fmt)
+    app.command("lint")(lint.lint)
+    app.command("rule")(rule.rule)
     app.command("compile")(compile.compile)
     app.command("generate")(generate.generate)
     app.command("explain")(explain.explain)

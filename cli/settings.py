@@ -29,8 +29,8 @@ OWN_FILE = "agentic-dsl.toml"
 PROJECT_FILE = "pyproject.toml"
 TABLE = "agentic-dsl"
 
-TABLES = ("engines", "batch")
-"""Tables of a project file that `agentic_dsl.runtime.config` reads."""
+TABLES = ("engines", "batch", "lint")
+"""Tables of a project file that `agentic_dsl.runtime.config` and `agentic_dsl.cli.lint_settings` read."""
 
 DEFAULT_MODEL = "smollm2"
 """The embedded model, which is also the tokenizer where one is needed and none is named."""

@@ -36,6 +36,8 @@ _FAMILIES = {
     "ADL5": "Permissions, resources, budgets",
     "ADL6": "Templates and data flow",
     "ADL7": "What the caller of a generation asked for",
+    "ADL8": "What could be better (`lint` only)",
+    "ADL9": "Who else reads it (`lint` only)",
 }
 
 
@@ -147,12 +149,20 @@ _FOLDERS = {
     "compiler/parse": "Text to document",
     "compiler": "Document to graph and findings; constraints to a compiled spec",
     "compiler/checks": "The rules, one family a file",
+    "compiler/lint": "Rules as data, and what lints with them",
+    "compiler/lint/formats": "What lint prints, one form a file",
     "compiler/grammar": "Constraints to grammar",
     "runtime": "Tokenizers, masks, prompts, generation",
     "runtime/matcher": "Which tokens may come next",
     "runtime/engines": "What runs a model",
+    "runtime/engines/http": "What engines behind servers share",
+    "runtime/batching": "Requests together",
+    "runtime/subgraph_cache": "Answers that are kept",
+    "runtime/observation": "Who is told of every request",
+    "runtime/plugins": "Our matcher in other people's engines",
+    "runtime/service": "Somebody else's server, supervised",
     "cli": "The command line, one file a command",
-    "cli/drawing": "Subgraphs in the terminal",
+    "cli/drawing": "Subgraphs drawn, one form a file",
 }
 """Folder → what lives there, in the order of the flow."""
 

@@ -31,7 +31,7 @@ def test_every_code_and_every_name_is_there_once() -> None:
 
 @pytest.mark.parametrize("code", codes.ALL_CODES, ids=lambda code: code.code)
 def test_a_code_is_well_formed(code: Code) -> None:
-    assert re.fullmatch(r"ADL[0-7][0-9]{2}", code.code)
+    assert re.fullmatch(r"ADL[0-9]{3}", code.code)
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", code.name)
     assert code.summary.endswith(".")
     assert code.standard is None or code.standard in STANDARD_NAMES

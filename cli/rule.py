@@ -1,0 +1,77 @@
+"""``agentic-dsl rule``: why a rule is there, with a document that breaks it and one that does not."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from textwrap import indent
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agentic_dsl.cli.options import FormatOption, QuietOption, output_of
+from agentic_dsl.cli.settings import Settings
+from agentic_dsl.errors import UsageError
+
+if TYPE_CHECKING:
+    from agentic_dsl.compiler.lint.rule import Rule
+
+
+def rule(
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="A code such as ADL203, or a name; all rules without one.")
+    ] = None,
+    format: FormatOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Explain a rule of lint and validate: why it is there, a bad and a good example, how it is mended."""
+    from agentic_dsl.compiler.lint.registry import BY_CODE, BY_NAME, RULES, find_rule
+
+    output = output_of(Settings.load(), format, quiet)
+    if code is None:
+        if output.json:
+            output.record([_record(rule) for rule in RULES])
+        else:
+            output.data("".join(f"{rule.code}  {rule.severity.value:7}  {rule.name}\n" for rule in RULES))
+        return
+    found = find_rule(code)
+    if found is None:
+        near = get_close_matches(code.upper(), BY_CODE, 1) or get_close_matches(code.lower(), BY_NAME, 1)
+        raise UsageError(
+            f'"{code}" names no rule', help=f"write {near[0]}" if near else "run `agentic-dsl rule` to see all"
+        )
+    if output.json:
+        output.record(_record(found))
+        return
+    output.data(_explained(found))
+
+
+def _explained(rule: Rule) -> str:
+    from agentic_dsl.compiler.lint.shown import finding_of
+
+    message, help_ = ("", None) if rule.bad.costly else finding_of(rule)
+    mended = "lint --fix or --unsafe-fixes mends it." if rule.fixable else "It needs a person."
+    return (
+        f"{rule.code} {rule.name} ({rule.severity.value}, {rule.group.value}, since {rule.since})\n\n"
+        f"{rule.kind.summary} {rule.why}\n\n"
+        f"Bad:\n\n{indent(rule.bad.excerpt().strip(), '    ')}\n\n"
+        + (f"  {message}\n" if message else "")
+        + (f"  help: {help_}\n" if help_ else "")
+        + "\n"
+        f"Good:\n\n{indent(rule.good.excerpt().strip(), '    ')}\n\n{mended}\n"
+    )
+
+
+def _record(rule: Rule) -> dict[str, Any]:
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "group": rule.group.value,
+        "severity": rule.severity.value,
+        "standard": rule.kind.standard,
+        "since": rule.since,
+        "fixable": rule.fixable,
+        "summary": rule.kind.summary,
+        "why": rule.why,
+        "bad": rule.bad.excerpt(),
+        "good": rule.good.excerpt(),
+    }

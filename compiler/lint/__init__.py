@@ -1,0 +1,1 @@
+"""Lint: rules as data, what they find in documents, and how findings are left out, mended and shown."""

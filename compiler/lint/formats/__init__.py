@@ -1,0 +1,1 @@
+"""How findings are printed for programs: one format a file, each a function from reports to text."""
