@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -76,11 +77,22 @@ def test_a_server_that_crashes_later_ends_the_wait_with_its_exit_code() -> None:
         assert server.wait() == 7
 
 
+def _logged(server: Server, beginning: str) -> str:
+    """A line of the server's log, which comes through a pipe and may be a moment behind the answer."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        for line in server.process.last_lines():
+            if line.startswith(beginning):
+                return line
+        time.sleep(0.02)
+    pytest.fail(f"no line of the log begins with {beginning!r}")
+
+
 def test_a_warm_up_sends_the_contract_that_requests_will_send() -> None:
     with Server(plan()) as server:
         server.wait_until_ready(30)
         assert 0 < server.warm_up(ITEM) < 10
-        line = next(line for line in server.process.last_lines() if line.startswith("request: "))
+        line = _logged(server, "request: ")
     assert line.startswith("request: max_tokens 1, # agentic-dsl 1 ")
     contract = read_contract(line.partition(", ")[2] + "\n")
     assert contract.constraints == CONSTRAINTS
