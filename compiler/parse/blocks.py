@@ -168,9 +168,12 @@ def _closing_line(fence: str, opening: re.Match[str]) -> int | None:
     """Where the line of the closing fence begins, None where there is none."""
     end = _end_of_text(fence)
     start = max(fence.rfind("\n", 0, end), fence.rfind("\r", 0, end)) + 1
-    last = fence[start:end].strip(" \t")
+    line = fence[start:end].rstrip(" \t")
+    last = line.lstrip(" ")
     marks = opening["fence"]
-    is_closing = start >= opening.end() and len(last) >= len(marks) and not last.strip(marks[0])
+    is_marks = len(last) >= len(marks) and not last.strip(marks[0])
+    # Indented as in `document.lark`: what has a tab or more blanks before it belongs to the block.
+    is_closing = start >= opening.end() and is_marks and len(line) - len(last) <= 3
     return start if is_closing else None
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agentic_dsl.compiler.parse.blocks import read_structure
+from agentic_dsl.compiler.parse.document import parse
 
 BODY = "type: end\n"
 
@@ -135,3 +136,10 @@ def test_a_fence_in_another_language_is_reported_and_read_all_the_same() -> None
     structure = read_structure("# AgenticDSL `/a`\n```json\n{}\n```\n")
     assert [(d.code, d.span.start, d.span.end) for d in structure.diagnostics] == [("ADL010", 21, 25)]
     assert len(structure.blocks) == 1
+
+
+@pytest.mark.parametrize("indent", ["\t", "    ", " \t"])
+@pytest.mark.parametrize("rest", ["", "\n", "\r\n\r\n"])
+def test_a_fence_that_is_indented_too_far_closes_nothing_wherever_the_text_ends(indent: str, rest: str) -> None:
+    text = f'### AgenticDSL `/__meta__`\n```yaml\nversion: ""\n# --- END AgenticDSL ---\n{indent}```{rest}'
+    assert "ADL006" in [finding.code for finding in parse(text).diagnostics]
