@@ -27,6 +27,9 @@ class Span:
         return Span(self.start + offset, self.end + offset)
 
 
+MAX_BYTES = 8 << 20
+"""The longest document that is read, in bytes of UTF-8."""
+
 NOWHERE = Span(0, 0)
 """The span of what was built by a program instead of read from a text."""
 

@@ -11,7 +11,7 @@ import typer
 from agentic_dsl.cli import findings
 from agentic_dsl.cli import settings as names
 from agentic_dsl.cli.constraint_origins import ConstraintOrigin, origin_of
-from agentic_dsl.cli.inputs import MAX_BYTES, STDIN, read_bytes
+from agentic_dsl.cli.inputs import STDIN, read_bytes
 from agentic_dsl.cli.option_groups import takes
 from agentic_dsl.cli.options import ConstraintOptions, FormatOption, QuietOption, output_of
 from agentic_dsl.cli.output import FINDINGS, Styled
@@ -19,7 +19,7 @@ from agentic_dsl.cli.settings import DEFAULT_MODEL, Settings
 from agentic_dsl.cli.traces import read_traces
 from agentic_dsl.codes import INCOMPLETE
 from agentic_dsl.errors import UsageError
-from agentic_dsl.span import Source, Span
+from agentic_dsl.span import MAX_BYTES, Source, Span
 
 if TYPE_CHECKING:
     from agentic_dsl.constraints import Constraints

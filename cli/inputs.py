@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentic_dsl.codes import NOT_TEXT, TOO_LARGE
 from agentic_dsl.errors import UsageError
-from agentic_dsl.span import NOWHERE, Source, Span
+from agentic_dsl.span import MAX_BYTES
 
 if TYPE_CHECKING:
     from agentic_dsl.ast import Document
@@ -20,9 +19,6 @@ STDIN = "-"
 
 SUFFIX = ".md"
 """What a document of a folder is called, as in libraries; a file that is named itself may be called anything."""
-
-MAX_BYTES = 8 << 20
-"""Larger files are not read; the parser refuses texts of more than as many characters."""
 
 
 def document_files(names: Iterable[str]) -> list[str]:
@@ -71,26 +67,9 @@ def read_document(name: str) -> Document:
     Raises:
         UsageError: the file cannot be read.
     """
-    from agentic_dsl.ast import Document
-    from agentic_dsl.compiler.parse.document import parse
+    from agentic_dsl.compiler.sources import document_of
 
-    raw = read_bytes(name, MAX_BYTES + 1)
-    if len(raw) > MAX_BYTES:
-        finding = TOO_LARGE.at(
-            NOWHERE, f"the file is larger than {MAX_BYTES >> 20} MiB", help="split the document into several files"
-        )
-        return Document(source=Source("", name), diagnostics=(finding,))
-    try:
-        return parse(raw.decode("utf-8"), path=name)
-    except UnicodeDecodeError as exc:
-        text = raw.decode("utf-8", "replace")
-        at = len(raw[: exc.start].decode("utf-8"))
-        finding = NOT_TEXT.at(
-            Span(at, at + 1),
-            f"byte {exc.start + 1} (0x{raw[exc.start]:02x}) is no UTF-8",
-            help="save the file as UTF-8",
-        )
-        return Document(source=Source(text, name), diagnostics=(finding,), epilogue=text)
+    return document_of(read_bytes(name, MAX_BYTES + 1), name)
 
 
 def read_text(name: str, what: str) -> str:

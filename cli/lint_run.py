@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentic_dsl.cli import findings
-from agentic_dsl.cli.inputs import MAX_BYTES, STDIN, document_files, read_bytes, read_json
+from agentic_dsl.cli.inputs import STDIN, document_files, read_bytes, read_json
 from agentic_dsl.cli.lint import LintFormat
 from agentic_dsl.cli.lint_settings import LintSettings
 from agentic_dsl.cli.output import FINDINGS, FINE, Output, plural, write_file
@@ -22,10 +22,11 @@ from agentic_dsl.compiler.lint.formats.concise import concise
 from agentic_dsl.compiler.lint.formats.records import json_record
 from agentic_dsl.compiler.lint.report import judged
 from agentic_dsl.compiler.lint.selection import Selection
-from agentic_dsl.compiler.lint.sources import source_of
+from agentic_dsl.compiler.sources import source_of
 from agentic_dsl.diagnostics import Severity
 from agentic_dsl.errors import UsageError
 from agentic_dsl.runtime.folders import cache_folder
+from agentic_dsl.span import MAX_BYTES
 
 if TYPE_CHECKING:
     from agentic_dsl.compiler.checks.context import CheckMode

@@ -13,8 +13,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from agentic_dsl.cli.inputs import MAX_BYTES, read_bytes
+from agentic_dsl.cli.inputs import read_bytes
 from agentic_dsl.errors import UsageError
+from agentic_dsl.span import MAX_BYTES
 
 _HELP = 'write {"token_ids": [1, 2, 3], "tokenizer": "smollm2"}, or what `generate --format json` prints'
 

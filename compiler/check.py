@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from agentic_dsl import codes
@@ -92,12 +93,21 @@ def check(
     """
     context = CheckContext(document, library, constraints, mode, disabled_namespaces)
     with collector_paused(len(document.source.text)):
-        places = context.resolver.places
-        too_large = len(places) > MAX_NODES or not budgets.follows_names(places)
-        findings = [_graded(finding, context) for finding in document.diagnostics]
-        for run in CHEAP_PASSES if too_large else PASSES:
-            findings += run(context)
-        return list(in_order(findings))
+        return list(in_order(list(check_context(context))))
+
+
+def check_context(context: CheckContext) -> Iterator[Diagnostic]:
+    """What `check` finds, in no order, from a context that others use too."""
+    for finding in context.document.diagnostics:
+        yield _graded(finding, context)
+    for run in CHEAP_PASSES if is_too_large(context) else PASSES:
+        yield from run(context)
+
+
+def is_too_large(context: CheckContext) -> bool:
+    """Whether a document is beyond the limits of nodes or names, so that little else is done for it."""
+    places = context.resolver.places
+    return len(places) > MAX_NODES or not budgets.follows_names(places)
 
 
 def _graded(finding: Diagnostic, context: CheckContext) -> Diagnostic:

@@ -17,7 +17,7 @@ from agentic_dsl.format import format_signature
 from agentic_dsl.paths import Path, Version, VersionRange
 from agentic_dsl.permission import Permission
 from agentic_dsl.signature import Signature, Stability
-from agentic_dsl.span import NOWHERE, Source
+from agentic_dsl.span import MAX_BYTES, NOWHERE, Source
 
 DEFAULT_VERSION = Version((1,))
 """The version of an entry that states none."""
@@ -25,8 +25,6 @@ DEFAULT_VERSION = Version((1,))
 SUFFIX = "*.md"
 """The files of a library folder."""
 
-MAX_BYTES = 8 * 1024 * 1024
-"""Larger files are not read; the parser refuses texts of more than as many characters."""
 
 LibraryBlock = Subgraph | Contract
 """The blocks that can be called."""

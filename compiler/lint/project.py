@@ -13,9 +13,9 @@ from agentic_dsl.compiler.lint.fix import apply_fixes
 from agentic_dsl.compiler.lint.report import judged
 from agentic_dsl.compiler.lint.run import lint_document
 from agentic_dsl.compiler.lint.selection import Selection
-from agentic_dsl.compiler.lint.sources import document_of
 from agentic_dsl.compiler.parse.collector import collector_paused
 from agentic_dsl.compiler.parse.document import parse
+from agentic_dsl.compiler.sources import document_of
 
 _UNREAD = (codes.NOT_TEXT, codes.TOO_LARGE)
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from agentic_dsl import codes
 from agentic_dsl.ast import Document
-from agentic_dsl.compiler.check import CHEAP_PASSES, PASSES
-from agentic_dsl.compiler.checks import budgets
+from agentic_dsl.compiler.check import check_context, is_too_large
 from agentic_dsl.compiler.checks.context import CheckContext, CheckMode
 from agentic_dsl.compiler.library import Library
 from agentic_dsl.compiler.lint.context import LintContext
@@ -17,7 +14,7 @@ from agentic_dsl.compiler.lint.fix import Fix
 from agentic_dsl.compiler.lint.registry import BY_CODE, RULES
 from agentic_dsl.compiler.lint.suppressions import find_suppressions
 from agentic_dsl.compiler.parse.collector import collector_paused
-from agentic_dsl.constraints import MAX_NODES, Constraints
+from agentic_dsl.constraints import Constraints
 from agentic_dsl.diagnostics import Diagnostic, in_order
 
 
@@ -41,22 +38,11 @@ def lint_document(
     check = CheckContext(document, library, constraints, mode, disabled_namespaces)
     context = LintContext(check)
     with collector_paused(len(document.source.text)):
-        places = check.resolver.places
-        too_large = len(places) > MAX_NODES or not budgets.follows_names(places)
-        found = [*validated(check, too_large), *linted(context, too_large)]
+        found = [*check_context(check), *linted(context, is_too_large(check))]
         suppressions = find_suppressions(document)
         found += suppressions.broken
         findings = tuple(Finding(d, _mend(context, d)) for d in in_order(found))
     return Linted(document, findings, suppressions)
-
-
-def validated(context: CheckContext, too_large: bool) -> Iterator[Diagnostic]:
-    """What `check` finds, from a context that is already there."""
-    for finding in context.document.diagnostics:
-        graded = finding.kind is codes.UNKNOWN_TYPE and finding.severity is not context.doubtful
-        yield replace(finding, severity=context.doubtful) if graded else finding
-    for run in CHEAP_PASSES if too_large else PASSES:
-        yield from run(context)
 
 
 def linted(context: LintContext, too_large: bool) -> Iterator[Diagnostic]:

@@ -7,8 +7,8 @@ from agentic_dsl.compiler.lint.finding import Finding, Linted
 from agentic_dsl.compiler.lint.report import judged
 from agentic_dsl.compiler.lint.rule import Example, Rule
 from agentic_dsl.compiler.lint.run import lint_document
-from agentic_dsl.compiler.lint.sources import document_of
 from agentic_dsl.compiler.parse.document import parse
+from agentic_dsl.compiler.sources import document_of
 from agentic_dsl.constraints import Constraints
 
 

@@ -17,10 +17,7 @@ from agentic_dsl.compiler.parse.yaml_body import read_yaml
 from agentic_dsl.compiler.parse.yaml_tree import YamlMapping
 from agentic_dsl.diagnostics import in_order
 from agentic_dsl.paths import Path, ReferenceKind, Version
-from agentic_dsl.span import Source, Span
-
-MAX_BYTES = 8 * 1024 * 1024
-"""The longest text that is read, in bytes of UTF-8."""
+from agentic_dsl.span import MAX_BYTES, Source, Span
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import assert_never
 
 from agentic_dsl.compiler.parse.problem import Problem, quoted
-from agentic_dsl.compiler.parse.template_tree import children
+from agentic_dsl.compiler.parse.template_walk import descendants, expressions, parts
 from agentic_dsl.template import (
     Call,
     Constant,
     Context,
     Expression,
     For,
-    Forbidden,
-    If,
     Item,
-    Literal,
     Member,
     Name,
-    Output,
-    Part,
     Set,
     Template,
 )
@@ -41,12 +34,12 @@ def forbidden_use(text: str, template: Template) -> Problem | None:
     """The first forbidden use in a template, None where there is none."""
     if not any(trigger in text for trigger in _TRIGGERS):
         return None
-    parts = tuple(_walk(template.parts))
-    local = {name for part in parts if isinstance(part, For) for name in part.names}
-    local |= {part.name for part in parts if isinstance(part, Set)}
-    for part in parts:
-        for root in _expressions(part):
-            for expression in _descendants(root):
+    found = tuple(parts(template.parts))
+    local = {name for part in found if isinstance(part, For) for name in part.names}
+    local |= {part.name for part in found if isinstance(part, Set)}
+    for part in found:
+        for root in expressions(part):
+            for expression in descendants(root):
                 if problem := _environment(expression, local) or _computed_snapshot(expression):
                     return problem
     return None
@@ -94,42 +87,3 @@ def _is_snapshots(expression: Expression) -> bool:
             return name == _SNAPSHOTS
         case _:
             return False
-
-
-def _walk(parts: tuple[Part, ...]) -> Iterator[Part]:
-    """Every part, those inside of statements included, in source order."""
-    for part in parts:
-        yield part
-        match part:
-            case If(arms, otherwise):
-                for _, body in arms:
-                    yield from _walk(body)
-                yield from _walk(otherwise)
-            case For(_, _, body):
-                yield from _walk(body)
-            case Literal() | Output() | Set() | Forbidden():
-                pass
-            case _:
-                assert_never(part)
-
-
-def _expressions(part: Part) -> tuple[Expression, ...]:
-    """The expressions of a part itself, without those of the parts inside it."""
-    match part:
-        case Output(expression) | Set(_, expression) | For(_, expression, _):
-            return (expression,)
-        case If(arms):
-            return tuple(condition for condition, _ in arms)
-        case Literal() | Forbidden():
-            return ()
-        case _:
-            assert_never(part)
-
-
-def _descendants(expression: Expression) -> Iterator[Expression]:
-    """An expression and all inside it, outermost first; chains of fields may be long, so without recursion."""
-    waiting = [expression]
-    while waiting:
-        expression = waiting.pop()
-        yield expression
-        waiting.extend(reversed(list(children(expression))))

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from agentic_dsl.ast import Document, Subgraph
 from agentic_dsl.compiler.parse.document import parse
@@ -30,6 +30,19 @@ if TYPE_CHECKING:
     from agentic_dsl.runtime.answers import Generation
     from agentic_dsl.runtime.generation import AgenticLLM
     from agentic_dsl.runtime.options import BatchOptions
+
+
+class BranchOptions(TypedDict, total=False):
+    """The keyword arguments of `generate_branches`, for its twin."""
+
+    fork: str | None
+    context: Mapping[str, Data] | None
+    constraints: Constraints | None
+    library: Library | None
+    session: str | None
+    seed: int | None
+    sampling: Sampling
+    on_token: OnToken | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,33 +201,21 @@ def generate_branches(
     return attach(batch, generations)
 
 
-async def agenerate_branches(
-    llm: AgenticLLM,
-    document: Document,
-    *,
-    fork: str | None = None,
-    context: Mapping[str, Data] | None = None,
-    constraints: Constraints | None = None,
-    library: Library | None = None,
-    session: str | None = None,
-    seed: int | None = None,
-    sampling: Sampling = GREEDY,
-    on_token: OnToken | None = None,
-) -> BranchResults:
+async def agenerate_branches(llm: AgenticLLM, document: Document, **options: Unpack[BranchOptions]) -> BranchResults:
     """`generate_branches` with the same arguments; the event loop stays free."""
+    library = options.get("library")
     batch = await asyncio.to_thread(
         branch_batch,
         document,
-        fork=fork,
-        context=context,
-        constraints=constraints,
+        fork=options.get("fork"),
+        context=options.get("context"),
+        constraints=options.get("constraints"),
         library=library,
-        session=session,
+        session=options.get("session"),
     )
-    generations = await llm.abatch_generate_subgraphs(
-        batch.prompts, **_options(batch, library, seed, sampling, on_token)
-    )
-    return await asyncio.to_thread(attach, batch, generations)
+    sampling = options.get("sampling", GREEDY)
+    asked = _options(batch, library, options.get("seed"), sampling, options.get("on_token"))
+    return await asyncio.to_thread(attach, batch, await llm.abatch_generate_subgraphs(batch.prompts, **asked))
 
 
 def attach(batch: BranchBatch, generations: Sequence[Generation]) -> BranchResults:

@@ -11,7 +11,8 @@ from agentic_dsl.compiler.lint import cache
 from agentic_dsl.compiler.lint.examples import contract, subgraph
 from agentic_dsl.compiler.lint.project import Project
 from agentic_dsl.compiler.lint.report import judged
-from agentic_dsl.compiler.lint.sources import MAX_BYTES, document_of, source_of
+from agentic_dsl.compiler.sources import document_of, source_of
+from agentic_dsl.span import MAX_BYTES
 
 LIBRARY = contract("(request: string) -> {answer: string}", "/lib/utils/ask").encode()
 CALLER = subgraph("""

@@ -11,7 +11,7 @@ from agentic_dsl.codes import ALL_CODES
 from agentic_dsl.compiler.lint.registry import BY_CODE, RULES, find_rule
 from agentic_dsl.compiler.lint.rule import Example, Rule
 from agentic_dsl.compiler.lint.shown import finding_of, findings_of
-from agentic_dsl.compiler.lint.sources import document_of
+from agentic_dsl.compiler.sources import document_of
 
 QUICK = [rule for rule in RULES if not rule.bad.costly]
 

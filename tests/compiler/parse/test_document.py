@@ -9,7 +9,8 @@ import pytest
 from agentic_dsl.ast import Document, Opaque, Subgraph
 from agentic_dsl.compiler.parse import document as document_module
 from agentic_dsl.compiler.parse.collector import PAUSE_LENGTH
-from agentic_dsl.compiler.parse.document import MAX_BYTES, parse
+from agentic_dsl.compiler.parse.document import parse
+from agentic_dsl.span import MAX_BYTES
 
 
 def codes(document: Document) -> list[str]:

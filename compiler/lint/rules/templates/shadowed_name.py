@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from agentic_dsl import codes
 from agentic_dsl.compiler.lint.context import LintContext
 from agentic_dsl.compiler.lint.examples import subgraph
-from agentic_dsl.compiler.lint.expressions import loops
 from agentic_dsl.compiler.lint.rule import Example, Group, Rule
+from agentic_dsl.compiler.parse.template_walk import loops
 from agentic_dsl.diagnostics import Diagnostic
 
 

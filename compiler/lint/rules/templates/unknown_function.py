@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from agentic_dsl import codes
 from agentic_dsl.compiler.lint.context import LintContext
 from agentic_dsl.compiler.lint.examples import subgraph
-from agentic_dsl.compiler.lint.expressions import calls
 from agentic_dsl.compiler.lint.fix import Edit, Fix
 from agentic_dsl.compiler.lint.rule import Example, Group, Rule
+from agentic_dsl.compiler.parse.template_walk import calls
 from agentic_dsl.diagnostics import Diagnostic
 from agentic_dsl.span import Span
 

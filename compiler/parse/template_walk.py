@@ -1,4 +1,4 @@
-"""What templates hold: the calls and loops in one, wherever they stand."""
+"""What a template holds, wherever it stands: parts, expressions, calls, loops."""
 
 from __future__ import annotations
 
@@ -12,13 +12,10 @@ from agentic_dsl.template import Call, Expression, For, Forbidden, If, Literal, 
 def calls(template: Template) -> Iterator[Call]:
     """Every call of a function or filter in a template."""
     for part in parts(template.parts):
-        for root in _expressions(part):
-            waiting = [root]  # chains of fields may be long, so without recursion
-            while waiting:
-                expression = waiting.pop()
+        for root in expressions(part):
+            for expression in descendants(root):
                 if isinstance(expression, Call):
                     yield expression
-                waiting.extend(reversed(list(children(expression))))
 
 
 def loops(template: Template) -> Iterator[For]:
@@ -43,7 +40,7 @@ def parts(listed: tuple[Part, ...]) -> Iterator[Part]:
                 assert_never(part)
 
 
-def _expressions(part: Part) -> tuple[Expression, ...]:
+def expressions(part: Part) -> tuple[Expression, ...]:
     """The expressions of a part itself, without those of the parts inside it."""
     match part:
         case Output(expression) | Set(_, expression) | For(_, expression, _):
@@ -54,3 +51,12 @@ def _expressions(part: Part) -> tuple[Expression, ...]:
             return ()
         case _:
             assert_never(part)
+
+
+def descendants(expression: Expression) -> Iterator[Expression]:
+    """An expression and all inside it, outermost first; chains of fields may be long, so without recursion."""
+    waiting = [expression]
+    while waiting:
+        expression = waiting.pop()
+        yield expression
+        waiting.extend(reversed(list(children(expression))))

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from agentic_dsl import codes
 from agentic_dsl.ast import Document
-from agentic_dsl.span import NOWHERE, Source, Span
-
-MAX_BYTES = 8 << 20
-"""Larger files are not read; the parser refuses texts of more than as many characters."""
+from agentic_dsl.span import MAX_BYTES, NOWHERE, Source, Span
 
 
 def source_of(raw: bytes, path: str) -> Source:
