@@ -213,7 +213,8 @@ def _conclude(generation: Generation, out: Output, name: str) -> None:
     what = "plain text" if generation.kind == "text" else nodes
     speed = f" ({stats.tokens / stats.seconds:.0f} a second)" if stats.seconds > 0 else ""
     state = "valid" if generation.valid else "invalid"
-    out.note(f"{state}: {what}, {plural(stats.tokens, 'token')} in {stats.seconds:.1f} s{speed}")
+    cost = "from the cache" if generation.cached else f"{plural(stats.tokens, 'token')} in {stats.seconds:.1f} s{speed}"
+    out.note(f"{state}: {what}, {cost}")
 
 
 def generation_record(generation: Generation) -> dict[str, Any]:

@@ -187,3 +187,17 @@ def test_plain_text_steers_no_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(generate, "is_terminal", lambda stream: True)
     shown = cli("generate", "x", *MIXED, "--quiet").out
     assert not any(ord(character) < 0x20 for character in shown.replace("\n", ""))
+
+
+def test_an_answer_from_the_cache_is_said_to_be_one_and_both_requests_are_traced(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTIC_DSL_CACHE_DIR", str(tmp_path / "cache"))
+    asked = ("generate", "Anything.", *SMALL, "--seed", 1, "--cached", "--trace", tmp_path / "trace.jsonl")
+    first, second = cli(*asked), cli(*asked)
+    assert first.out == second.out
+    assert " tokens in " in first.err
+    assert "from the cache" not in first.err
+    assert "from the cache" in second.err
+    lines = (tmp_path / "trace.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["cached"] for line in lines] == [False, True]
