@@ -5,6 +5,10 @@ What stays inside is looked up (`scans`), and only what leaves is walked: once f
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from agentic_dsl.runtime.matcher.bounded_texts import BoundedText
 from agentic_dsl.runtime.matcher.frames import Frame
 from agentic_dsl.runtime.matcher.open_words import OpenWord
 from agentic_dsl.runtime.matcher.output_keys import ResultPath
@@ -28,30 +32,51 @@ class Filling(TreeWalk):
 
     def walk_open(self, frame: Frame, node: Node, wrap: Wrap) -> bool:
         """Hands an open place to what fills it; False where nothing is open."""
-        match frame:
-            case Text() if not frame.begun:
-                self._text(frame, node)
-            case ResultPath() if not frame.inner.begun:
-                self._result_path(frame, node)
-            case OpenWord() if frame.fresh:
-                fill_word(self, frame, node, wrap)
-            case DynamicPath() if frame.typed != DYNAMIC:
-                self._path(frame, node)
-            case UrlText() if frame.is_even:
-                self._url(frame, node)
-            case InTemplate() if has_room(frame, self.scans.trie.longest):
-                inner, back, most, used = frame.inner, frame.back, frame.most, frame.used
+        fill = _FILLS.get(type(frame))
+        return fill is not None and fill(self, frame, node, wrap)
 
-                def wrapped(after: Frame | None) -> Frame | None:
-                    # There is room for any token, so that the exact count only matters behind it.
-                    return None if after is None else inside(after, used, most, back)
+    def open_text(self, frame: Text, node: Node, _: Wrap) -> bool:
+        """A text, unless it is in the middle of a character."""
+        if not frame.begun:
+            self._text(frame, node)
+        return not frame.begun
 
-                return fill_template(self, frame, inner, node, wrapped)
-            case InTemplate():
-                return fill_tight_template(self, frame, node)
-            case _:
-                return False
-        return True
+    def open_result_path(self, frame: ResultPath, node: Node, _: Wrap) -> bool:
+        """The path of a tool's result, likewise."""
+        if not frame.inner.begun:
+            self._result_path(frame, node)
+        return not frame.inner.begun
+
+    def open_word(self, frame: OpenWord, node: Node, wrap: Wrap) -> bool:
+        """A word that may be a new one."""
+        if frame.fresh:
+            fill_word(self, frame, node, wrap)
+        return frame.fresh
+
+    def open_path(self, frame: DynamicPath, node: Node, _: Wrap) -> bool:
+        """A path below the one that all generated ones begin with."""
+        is_open = frame.typed != DYNAMIC
+        if is_open:
+            self._path(frame, node)
+        return is_open
+
+    def open_url(self, frame: UrlText, node: Node, _: Wrap) -> bool:
+        """A text in a URL, unless it is in the middle of an escape."""
+        if frame.is_even:
+            self._url(frame, node)
+        return frame.is_even
+
+    def open_template(self, frame: InTemplate, node: Node, _: Wrap) -> bool:
+        """The inside of a template."""
+        if not has_room(frame, self.scans.trie.longest):
+            return fill_tight_template(self, frame, node)
+        inner, back, most, used = frame.inner, frame.back, frame.most, frame.used
+
+        def wrapped(after: Frame | None) -> Frame | None:
+            # There is room for any token, so that the exact count only matters behind it.
+            return None if after is None else inside(after, used, most, back)
+
+        return fill_template(self, frame, inner, node, wrapped)
 
     def _text(self, frame: Text, node: Node) -> None:
         """Tokens that stay in a text, and those that close it, open a template or end within a character."""
@@ -157,3 +182,15 @@ class Filling(TreeWalk):
             if size <= room:
                 for byte, child in exits.items():
                     self.enter(frame.longer(size).step(byte), child)
+
+
+_FILLS: dict[type[Frame], Callable[[Filling, Any, Node, Wrap], bool]] = {
+    Text: Filling.open_text,
+    BoundedText: Filling.open_text,
+    ResultPath: Filling.open_result_path,
+    OpenWord: Filling.open_word,
+    DynamicPath: Filling.open_path,
+    UrlText: Filling.open_url,
+    InTemplate: Filling.open_template,
+}
+"""What fills which open place; asked for every node of the tree that is walked, so that nothing is tried in turn."""

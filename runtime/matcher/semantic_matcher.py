@@ -35,6 +35,10 @@ _NOTHING = object()
 _TOO_DEAR = Costs(b"", (IMPOSSIBLE,), -1)
 """Stands for the costs of what does not fit."""
 
+# Tuples, because a union would be made anew for each token.
+_PROSE = (Prose, ProseCharacter)
+_LEAPING = (Text, OpenWord)
+
 _AMPLE = 16
 """Tokens beyond a completion with which any word can go on by some character."""
 
@@ -150,7 +154,7 @@ class SemanticMatcher:
     def _mask(self, frame: Frame) -> Mask:
         if self._terminated:
             return self._overlay.end
-        if isinstance(frame, Prose | ProseCharacter):
+        if isinstance(frame, _PROSE):
             return self._overlay.prose.mask(frame, self._left)
         if isinstance(frame, Mixed):
             either: Mask = self._mask(frame.block) | self._overlay.prose.mask(frame, self._left)
@@ -207,7 +211,7 @@ class SemanticMatcher:
         after = _after(frame, token) if token else None
         if after is None:
             return False
-        if isinstance(after, Prose | ProseCharacter):
+        if isinstance(after, _PROSE):
             if not self._overlay.prose.fits(after, self._left):
                 return False
             rest = None
@@ -350,7 +354,7 @@ def _after(frame: Frame, token: bytes) -> Frame | None:
         frame, token = frame.after, token[len(text) - at :]
     elif type(frame) is Prose and token.isascii():
         return frame
-    elif isinstance(frame, Text | OpenWord) and (leapt := frame.leap(token)) is not None:
+    elif isinstance(frame, _LEAPING) and (leapt := frame.leap(token)) is not None:
         return leapt
     after = feed(frame, token)
     return None if after is None else settle(after)

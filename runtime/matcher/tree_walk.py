@@ -89,7 +89,7 @@ class TreeWalk(ABC):
 
     def walk(self, frame: Frame, node: Node) -> None:
         """Adds the tokens below a node that a frame allows to ``found``, or whole tables of them to ``row``."""
-        while isinstance(frame, Fixed | Run):
+        while type(frame) is Run or type(frame) is Fixed:
             if self.gate is None:
                 reached = self._along(frame.text, frame.at, node)
                 if reached is None:
@@ -105,7 +105,7 @@ class TreeWalk(ABC):
             assert after is not None  # it is the byte that must come
             self.find(child, after)
             frame, node = after, child
-        if self.gate is None and isinstance(frame, Either | Choice):
+        if self.gate is None and (type(frame) is Either or type(frame) is Choice):
             self._each(frame, node)
             return
         if len(node.children) > _FEW and self.walk_open(frame, node, itself):

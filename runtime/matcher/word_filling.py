@@ -15,8 +15,8 @@ def fill_word(filling: TreeWalk, frame: OpenWord, node: Node, wrap: Wrap) -> Non
     scan = filling.scans.word(node, frame.alphabet, frame.end, begun=bool(frame.typed))
     room = frame.limit - len(frame.typed)
     alike = filling.gate is None and frame.alike is not None and scan.longest < room
-    if alike and frame.is_roomy and len(scan.within) <= room + 1 and _is_plain(frame, scan):
-        filling.row |= _anywhere(filling, frame, scan, wrap)
+    if alike and frame.is_roomy and _is_plain(frame, scan):
+        filling.row |= _anywhere(filling, frame, scan, room, wrap)
         return
     filling.add_within(scan, room, frame, frame)
     if not frame.is_roomy:
@@ -38,13 +38,14 @@ def _is_plain(frame: OpenWord, scan: Scan) -> bool:
     return not any(typed + text in special for text in scan.by_text)
 
 
-def _anywhere(filling: TreeWalk, frame: OpenWord, scan: Scan, wrap: Wrap) -> Row:
-    """All tokens in the middle of a new word, which are the same after each of its characters."""
+def _anywhere(filling: TreeWalk, frame: OpenWord, scan: Scan, room: int, wrap: Wrap) -> Row:
+    """All tokens in the middle of a new word: the same after each of its characters, but for the longest of them."""
+    inside = scan.within[min(room, len(scan.within) - 1)]
 
     def make() -> Row:
-        return scan.inside | _ending(filling, frame, scan.later, wrap) | _ending(filling, frame, scan.at_once, wrap)
+        return inside | _ending(filling, frame, scan.later, wrap) | _ending(filling, frame, scan.at_once, wrap)
 
-    return filling.recent.row(scan, frame.then, frame.doc, make=make)
+    return filling.recent.row(inside, scan, frame.then, frame.doc, make=make)
 
 
 def _leave_word(filling: TreeWalk, frame: OpenWord, text: str, byte: int, child: Node, wrap: Wrap) -> None:
