@@ -7,6 +7,9 @@
 Of documents that are valid, what `lint` alone finds: ``ADL8`` what could be better (``80`` contracts, ``81``
 permissions, ``82`` budgets, ``83`` templates, ``84`` security, ``85`` style, ``86`` structure) · ``ADL9`` who else
 reads it (``90`` models that are to call it, ``91`` the reference executor, ``99`` the comments that steer lint).
+
+Of skills, which are no documents: ``SKL0`` the files of a skill · ``SKL1`` front matter · ``SKL2`` body and resources ·
+``SKL3`` skills together.
 """
 
 from __future__ import annotations
@@ -350,7 +353,57 @@ MISPLACED_MODE = Code(
 UNUSED_SUPPRESSION = Code("ADL991", "unused-suppression", _W, "A comment leaves out a finding that is not there.")
 BROKEN_SUPPRESSION = Code("ADL992", "broken-suppression", _W, "A comment for lint cannot be read.")
 
-ALL_CODES: tuple[Code, ...] = tuple(
-    sorted((value for value in list(globals().values()) if isinstance(value, Code)), key=lambda code: code.code)
-)
-"""The table, in order."""
+# SKL0: the files of a skill
+NO_MANIFEST = Code("SKL001", "no-manifest", _E, "A folder that is to be a skill holds no SKILL.md.")
+MANIFEST_TOO_LARGE = Code("SKL002", "manifest-too-large", _E, "A SKILL.md is larger than 1 MiB.")
+MANIFEST_NOT_TEXT = Code("SKL003", "manifest-not-text", _E, "A SKILL.md is not UTF-8.")
+SKILL_UNREADABLE = Code("SKL004", "skill-unreadable", _E, "A file of a skill cannot be read.")
+SKILL_CHANGING = Code("SKL005", "skill-changing", _E, "The files of a skill change while they are read.")
+
+# SKL1: front matter
+NO_FRONT_MATTER = Code("SKL101", "no-front-matter", _E, "A SKILL.md does not begin with front matter.")
+OPEN_FRONT_MATTER = Code("SKL102", "open-front-matter", _E, "The front matter of a skill is never closed.")
+NOT_A_MAPPING = Code("SKL103", "front-matter-mapping", _E, "The front matter of a skill is no mapping.")
+UNKNOWN_SKILL_KEY = Code("SKL104", "unknown-skill-key", _E, "The front matter holds a key that skills do not have.")
+MISSING_SKILL_KEY = Code("SKL105", "missing-skill-key", _E, "The front matter lacks a name or a description.")
+SKILL_VALUE_TYPE = Code("SKL106", "skill-value-type", _E, "A value of the front matter is of another type.")
+BAD_SKILL_NAME = Code("SKL107", "bad-skill-name", _E, "The name of a skill breaks the rules for names.")
+NAME_IS_NOT_FOLDER = Code("SKL108", "skill-name-and-folder", _E, "A skill is not called like its folder.")
+SKILL_TEXT_LENGTH = Code("SKL109", "skill-text-length", _E, "A text of the front matter is empty or too long.")
+BAD_ALLOWED_TOOLS = Code("SKL110", "bad-allowed-tools", _E, "The allowed tools are not separated by spaces.")
+BAD_METADATA = Code("SKL111", "bad-metadata", _E, "The metadata of a skill are not texts by name.")
+BAD_SKILL_VERSION = Code("SKL112", "bad-skill-version", _E, "The version of a skill is none.")
+BAD_TAGS = Code("SKL113", "bad-skill-tags", _E, "The tags of a skill cannot be read.")
+BAD_REQUIRES = Code("SKL114", "bad-skill-requires", _E, "The skills that a skill requires cannot be read.")
+BAD_TOOLS_FILE = Code("SKL115", "bad-tools-file", _E, "The tools of a skill cannot be used.")
+
+# SKL2: body and resources
+EMPTY_BODY = Code("SKL201", "empty-skill", _W, "A skill has front matter and says nothing.")
+LONG_BODY = Code("SKL202", "long-skill", _W, "The body of a skill has more lines or tokens than it should.")
+MISSING_RESOURCE = Code("SKL203", "missing-resource", _W, "A body names a resource that is not there.")
+RESOURCE_ESCAPE = Code("SKL204", "resource-escape", _E, "A reference or a link leads out of the skill's folder.")
+RESOURCE_TOO_LARGE = Code("SKL205", "resource-too-large", _E, "The resources of a skill are too large or too many.")
+NESTED_RESOURCE = Code("SKL206", "nested-resource", _W, "A folder stands within a folder of resources.")
+NOT_A_FILE = Code("SKL207", "resource-not-a-file", _E, "A resource is neither a file nor a link to one.")
+
+# SKL3: skills together
+SHADOWED_SKILL = Code("SKL301", "shadowed-skill", _I, "A skill of the same name stands in an earlier root.")
+MISSING_SKILL = Code("SKL302", "missing-skill", _E, "A skill requires one that is not there or cannot be used.")
+SKILL_VERSION_CLASH = Code("SKL303", "skill-version-clash", _E, "A skill requires a version that is not there.")
+SKILL_CYCLE = Code("SKL304", "skill-cycle", _E, "Skills require each other in a circle.")
+LAST_GOOD_SKILL = Code("SKL305", "last-good-skill", _W, "A skill was changed and broken; its last good state is used.")
+TOO_MANY_SKILLS = Code("SKL306", "too-many-skills", _E, "A root holds more than 10,000 skills.")
+ROOT_UNREADABLE = Code("SKL307", "skill-root-unreadable", _E, "A root of skills cannot be read.")
+
+
+def _table(prefix: str) -> tuple[Code, ...]:
+    """The codes of a prefix, in order."""
+    found = (value for value in list(globals().values()) if isinstance(value, Code))
+    return tuple(sorted((code for code in found if code.code.startswith(prefix)), key=lambda code: code.code))
+
+
+ALL_CODES: tuple[Code, ...] = _table("ADL")
+"""Every finding about documents, in order: what `lint` selects from and rules explain."""
+
+SKILL_CODES: tuple[Code, ...] = _table("SKL")
+"""Every finding about skills, in order."""

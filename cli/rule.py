@@ -13,6 +13,7 @@ from agentic_dsl.cli.settings import Settings
 from agentic_dsl.errors import UsageError
 
 if TYPE_CHECKING:
+    from agentic_dsl.cli.output import Output
     from agentic_dsl.compiler.lint.rule import Rule
 
 
@@ -34,6 +35,8 @@ def rule(
             output.data("".join(f"{rule.code}  {rule.severity.value:7}  {rule.name}\n" for rule in RULES))
         return
     found = find_rule(code)
+    if found is None and _is_of_skills(code, output):
+        return
     if found is None:
         near = get_close_matches(code.upper(), BY_CODE, 1) or get_close_matches(code.lower(), BY_NAME, 1)
         raise UsageError(
@@ -43,6 +46,38 @@ def rule(
         output.record(_record(found))
         return
     output.data(_explained(found))
+
+
+def _is_of_skills(code: str, output: Output) -> bool:
+    """Explains a rule for skills; whether there is one of that code or name."""
+    from agentic_dsl.skills.skill_rules import find_skill_rule
+
+    rule = find_skill_rule(code)
+    if rule is None:
+        return False
+    kind, bad, good = rule.kind, rule.bad.excerpt(), rule.good.excerpt()
+    if output.json:
+        output.record(
+            {
+                "code": kind.code,
+                "name": kind.name,
+                "group": "skills",
+                "severity": kind.severity.value,
+                "summary": kind.summary,
+                "why": rule.why,
+                "bad": bad,
+                "good": good,
+            }
+        )
+        return True
+    found = next((f.diagnostic for f in rule.bad.findings() if f.diagnostic.kind is kind), None)
+    output.data(
+        f"{kind.code} {kind.name} ({kind.severity.value}, skills)\n\n{kind.summary} {rule.why}\n\n"
+        f"Bad:\n\n{indent(bad.strip(), '    ')}\n\n"
+        + (f"  {found.message}\n  help: {found.help}\n\n" if found else "")
+        + f"Good:\n\n{indent(good.strip(), '    ')}\n"
+    )
+    return True
 
 
 def _explained(rule: Rule) -> str:
