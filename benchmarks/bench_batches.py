@@ -2,7 +2,9 @@
 
 Eight tasks with eight contracts, greedy, on the transformers engine; the batch comes from eight threads through
 a `BatchQueue`, as it does in a service. Both ways take turns in every round, so that a busy machine is busy for both,
-and both write the same contracts to the same limit; jump-forward is off on both sides, then on.
+and both write the same contracts to the same limit; jump-forward is off on both sides, then on. What the prompts begin
+with is in the cache of prefixes before either way is asked, as in a service that has run for a while; with ``--cold``
+nothing is kept, and every round reads everything.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from agentic_dsl.compiler.pipeline import compile as compile_spec
 from agentic_dsl.constraints import Constraints, ToolSpec
 from agentic_dsl.runtime.batching.queue import BatchQueue
 from agentic_dsl.runtime.engines.base import BlockingEngine, Capabilities, EngineRequest, EngineResult, OnToken
+from agentic_dsl.runtime.engines.embedded.model_logits import ModelLogits
 from agentic_dsl.runtime.engines.local import LocalEngine
-from agentic_dsl.runtime.engines.transformers import ModelLogits, TransformersEngine
+from agentic_dsl.runtime.engines.transformers import DEFAULT_PREFIX_BYTES, TransformersEngine
 from agentic_dsl.runtime.jobs import engine_request
+from agentic_dsl.runtime.prefill import prefill_all
 from agentic_dsl.runtime.prompt_tokens import prompt_token_ids
 from agentic_dsl.runtime.reparse import reparse
 from benchmarks.measure import heading, markdown_table
@@ -47,7 +51,7 @@ class SharedModel(BlockingEngine):
         self.name = shared.name
         self._engine = LocalEngine(
             shared.tokenizer,
-            lambda _: ModelLogits(shared._model),
+            lambda _: ModelLogits(shared._model, shared.prefixes),
             context_tokens=shared.context_tokens,
             max_batch_size=len(TASKS),
             mask_store=None,
@@ -172,20 +176,25 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=256, help="the limit of each answer")
     parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--cold", action="store_true", help="keep no prefixes between calls")
     parser.add_argument("--jump-forward", choices=("off", "on"), nargs="+", default=["off", "on"])
     options = parser.parse_args()
-    shared = TransformersEngine(options.model, dtype=options.dtype)
+    room = 0 if options.cold else DEFAULT_PREFIX_BYTES
+    shared = TransformersEngine(options.model, dtype=options.dtype, prefix_cache_bytes=room)
     asked = [
         engine_request(task, compile_spec(wanted))
         for task, wanted in zip(TASKS, contracts(options.tokens), strict=True)
     ]
     print(heading(f"Batches, {shared.name}, {options.dtype}", "torch", "transformers", "xgrammar"))
+    if not options.cold:
+        prefill_all(shared, [request.prompt for request in asked])
     prompts = [len(prompt_token_ids(request.prompt, shared.tokenizer)) for request in asked]
     rows: list[list[str]] = []
     for setting in options.jump_forward:
         rows += rows_of(setting, compare(SharedModel(shared, jumps=setting == "on"), asked, options.rounds))
     header = ["jump-forward", "asked as", "tokens a round", "passes a round", "valid", "tokens/s", "throughput"]
-    print(f"prompts of {min(prompts)} to {max(prompts)} tokens\n\n{markdown_table(header, rows)}")
+    kept = "nothing kept" if options.cold else "their beginnings read before"
+    print(f"prompts of {min(prompts)} to {max(prompts)} tokens, {kept}\n\n{markdown_table(header, rows)}")
 
 
 if __name__ == "__main__":

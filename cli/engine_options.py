@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agentic_dsl.runtime.config import EngineConfig
     from agentic_dsl.runtime.engines.base import Sampling
     from agentic_dsl.runtime.generation import AgenticLLM
+    from agentic_dsl.runtime.task_skills import TaskSkills
 
 _PANEL = "Engine options"
 
@@ -73,19 +74,46 @@ class EngineOptions:
         Path | None, _option("--trace", metavar="FILE", help="Append one line of JSON about each request.")
     ] = None
 
+    skills: Annotated[
+        list[Path] | None,
+        _option("--skills", metavar="DIR", help="Give the model the skills of this folder that the task needs."),
+    ] = None
+    skill: Annotated[
+        list[str] | None, _option("--skill", metavar="NAME", help="Give it this skill in any case; repeatable.")
+    ] = None
+
     @contextmanager
     def opened(self, settings: Settings) -> Iterator[AgenticLLM]:
         """The model that these options name, until the command is done with it."""
+        from agentic_dsl.runtime.folders import cache_folder
         from agentic_dsl.runtime.generation import AgenticLLM
         from agentic_dsl.runtime.observation.calls import Observers
+        from agentic_dsl.runtime.observation.skill_uses import SkillUses
         from agentic_dsl.runtime.observation.trace import TraceWriter
         from agentic_dsl.runtime.subgraph_cache.sqlite import SqliteSubgraphCache
+        from agentic_dsl.skills.usage import FILE, SkillUsage
 
         trace = settings.value(names.TRACE, self.trace)
-        observers = Observers() if trace is None else Observers.installed(TraceWriter(trace))
+        chosen = self.task_skills(settings)
+        told = [TraceWriter(trace)] if trace is not None else []
+        counting = [SkillUses(SkillUsage(cache_folder() / FILE))] if chosen is not None else []
+        observers = Observers.installed(*told, *counting) if told or counting else Observers()
         cache = SqliteSubgraphCache() if settings.value(names.CACHED, self.cached or None) else None
         with closing(self.to_config(settings).open()) as engine:
-            yield AgenticLLM(engine, subgraph_cache=cache, observers=observers)
+            yield AgenticLLM(engine, subgraph_cache=cache, skills=chosen, observers=observers)
+
+    def task_skills(self, settings: Settings) -> TaskSkills | None:
+        """What chooses skills, None where the command line and the settings name no folder and no skill."""
+        folders = settings.value(names.SKILLS, None if self.skills is None else tuple(self.skills))
+        if not folders and not self.skill:
+            return None
+        from agentic_dsl.runtime.task_skills import TaskSkills
+        from agentic_dsl.skills.detector import SkillDetector
+        from agentic_dsl.skills.folders import default_roots
+        from agentic_dsl.skills.registry import SkillRegistry
+
+        registry = SkillRegistry.load(folders or default_roots())
+        return TaskSkills(SkillDetector(registry), explicit=tuple(self.skill or ()))
 
     def to_config(self, settings: Settings) -> EngineConfig:
         """The engine that flags, environment and project file together mean.

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from agentic_dsl.runtime.answers import Generation
     from agentic_dsl.runtime.engines.base import Sampling
     from agentic_dsl.runtime.generation import AgenticLLM
+    from agentic_dsl.runtime.task_skills import TaskSkills
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def generate(
     task = _task(prompt, constraints)
     wanted = constraints.to_constraints(settings, out)
     if dry_run:
-        _dry_run(task, wanted, out, output)
+        _dry_run(task, wanted, engine.task_skills(settings), out, output)
         return
     config = engine.to_config(settings)
     loads = str(config.options.get("model", config.backend))
@@ -124,12 +125,14 @@ def _task(prompt: str, constraints: ConstraintOptions) -> str:
     return task.strip()
 
 
-def _dry_run(task: str, constraints: Constraints, out: Output, target: str | None) -> None:
+def _dry_run(task: str, constraints: Constraints, skills: TaskSkills | None, out: Output, target: str | None) -> None:
     from agentic_dsl.compiler.pipeline import compile as compile_spec
+    from agentic_dsl.runtime.jobs import Task
     from agentic_dsl.runtime.prompt import build_prompt
 
-    compiled: CompiledSpec = compile_spec(constraints, dialect="xgrammar")
-    prompt = build_prompt(task, constraints)
+    (asked,) = [Task(task, constraints)] if skills is None else skills.equipped([Task(task, constraints)])
+    compiled: CompiledSpec = compile_spec(asked.constraints, dialect="xgrammar")
+    prompt = build_prompt(task, asked.constraints, asked.skills or ())
     if out.json:
         messages = [dict(message.record()) for message in prompt.messages]
         record = {"prompt": messages} | compiled_record(compiled)
@@ -214,7 +217,8 @@ def _conclude(generation: Generation, out: Output, name: str) -> None:
     speed = f" ({stats.tokens / stats.seconds:.0f} a second)" if stats.seconds > 0 else ""
     state = "valid" if generation.valid else "invalid"
     cost = "from the cache" if generation.cached else f"{plural(stats.tokens, 'token')} in {stats.seconds:.1f} s{speed}"
-    out.note(f"{state}: {what}, {cost}")
+    skilled = f", with {', '.join(sorted(generation.skills))}" if generation.skills else ""
+    out.note(f"{state}: {what}, {cost}{skilled}")
 
 
 def generation_record(generation: Generation) -> dict[str, Any]:

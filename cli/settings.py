@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from agentic_dsl.compiler.dialects import DIALECTS, Dialect
+from agentic_dsl.compiler.library_names import BUILTIN, BUILTIN_FOLDER
 from agentic_dsl.errors import UsageError
 from agentic_dsl.runtime.engines.registry import ENGINES, EngineName
 
@@ -138,13 +139,13 @@ def _folders(value: object, base: Path) -> tuple[Path, ...]:
         value = [part for part in value.split(os.pathsep) if part]
     if not isinstance(value, list):
         raise ValueError("a list of paths is needed")
-    return tuple(_folder(item, base) for item in value)
+    return tuple(BUILTIN_FOLDER if item == BUILTIN else _folder(item, base) for item in value)
 
 
 FORMAT = Setting("format", _choice(Format), Format.TEXT, "how results are printed: text or json")
 QUIET = Setting("quiet", _switch, False, "print results only, no notes and no progress")
 MODE = Setting("mode", _choice(CheckMode), CheckMode.STRICT, "how doubtful documents are judged: strict or lenient")
-LIB: Setting[tuple[Path, ...]] = Setting("lib", _folders, (), "folders or files of library documents")
+LIB: Setting[tuple[Path, ...]] = Setting("lib", _folders, (), "folders or files of library documents, or builtin")
 DIALECT: Setting[Dialect] = Setting("dialect", _dialect, next(iter(DIALECTS)), "grammar dialect of compile")
 TOKENIZER: Setting[str | None] = Setting("tokenizer", _text, None, "tokenizer that compile counts and builds masks for")
 ENGINE: Setting[EngineName | None] = Setting(
@@ -165,6 +166,7 @@ TRACE: Setting[Path | None] = Setting(
     "trace", _folder, None, "file to which generate appends a line about each request"
 )
 CACHED = Setting("cached", _switch, False, "whether generate takes answers from the subgraph cache and keeps new ones")
+SKILLS: Setting[tuple[Path, ...]] = Setting("skills", _folders, (), "folders of skills that generate chooses from")
 CACHE_DIR: Setting[Path | None] = Setting("cache-dir", _folder, None, "folder of the mask store and the subgraph cache")
 MODELS_DIR: Setting[Path | None] = Setting("models-dir", _folder, None, "folder of the embedded models")
 
@@ -187,6 +189,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     MAX_TEXT_CHARS,
     TRACE,
     CACHED,
+    SKILLS,
     CACHE_DIR,
     MODELS_DIR,
 )

@@ -30,6 +30,7 @@ class Generation:
         prompt_token_ids: the prompt as the model read it.
         stats: what it cost.
         cached: whether the answer came from the subgraph cache, so that no model ran.
+        skills: the names of the skills that the model was given, in no particular order.
         document: the answer, parsed; None where there is no answer.
         error: why there is no answer. Only in batches: a single generation raises it.
     """
@@ -42,6 +43,7 @@ class Generation:
     prompt_token_ids: tuple[int, ...] = ()
     stats: Stats = field(default_factory=Stats)
     cached: bool = False
+    skills: tuple[str, ...] = ()
     document: Document | None = None
     error: AgenticDSLError | None = None
 

@@ -23,11 +23,13 @@ from agentic_dsl.runtime.proven_nodes import ProvenNodes
 from agentic_dsl.runtime.streaming import AsyncSubgraphStream, SubgraphStream
 from agentic_dsl.runtime.subgraph_cache.checked import CacheRequest
 from agentic_dsl.runtime.subgraph_cache.generations import GenerationCache
+from agentic_dsl.runtime.task_skills import TaskSkills
 
 if TYPE_CHECKING:
     from agentic_dsl.ast import Subgraph
     from agentic_dsl.compiler.library import Library
     from agentic_dsl.runtime.subgraph_cache.port import SubgraphCache
+    from agentic_dsl.skills.detector import SkillSource
 
 
 _NOBODY = Observers()
@@ -39,6 +41,7 @@ class AgenticLLM:
     Attributes:
         engine: what runs the model.
         cache: what stands before it, None where every task is generated anew.
+        skills: what chooses skills for tasks, None where there are none.
         observers: who is told of every request.
     """
 
@@ -48,6 +51,7 @@ class AgenticLLM:
         model: Any = None,
         *,
         subgraph_cache: SubgraphCache | GenerationCache | None = None,
+        skills: TaskSkills | SkillSource | str | Path | Sequence[str | Path] | None = None,
         observers: Observers = _NOBODY,
         **engine_options: Any,
     ) -> None:
@@ -57,6 +61,8 @@ class AgenticLLM:
             engine: a name of `ENGINES`, or an engine that is already there.
             model: what the engine calls a model; None is the engine's default (``smollm2`` for ``transformers``).
             subgraph_cache: where valid answers are kept; equal requests at the same time then wait for the first one.
+            skills: what tasks may need: a registry, or folders of skills. Each task gets those that it asks for or
+                that fit it (`SkillDetector`), their tools included.
             observers: who is told of every request: traces, metrics, spans.
             engine_options: further arguments of the engine's class, such as ``dtype``.
 
@@ -79,6 +85,7 @@ class AgenticLLM:
             self.cache = subgraph_cache
         else:
             self.cache = GenerationCache(subgraph_cache)
+        self.skills = None if skills is None else TaskSkills.of(skills)
         self.observers = observers
 
     @classmethod
@@ -87,6 +94,7 @@ class AgenticLLM:
         config: EngineConfig | Path | str | None = None,
         *,
         subgraph_cache: SubgraphCache | GenerationCache | None = None,
+        skills: TaskSkills | SkillSource | str | Path | Sequence[str | Path] | None = None,
         observers: Observers = _NOBODY,
     ) -> AgenticLLM:
         """The model that a configuration names.
@@ -94,13 +102,14 @@ class AgenticLLM:
         Args:
             config: a configuration, or the file that holds one; None is the environment alone. See `load_config`.
             subgraph_cache: as for the class.
+            skills: as for the class.
             observers: as for the class.
 
         Raises:
             UsageError: the configuration cannot be read.
         """
         found = config if isinstance(config, EngineConfig) else load_config(config)
-        return cls(found.open(), subgraph_cache=subgraph_cache, observers=observers)
+        return cls(found.open(), subgraph_cache=subgraph_cache, skills=skills, observers=observers)
 
     def close(self) -> None:
         """Lets go of what the engine holds."""
@@ -179,7 +188,7 @@ class AgenticLLM:
             ConstraintError: the constraints contradict each other. Whatever else `generate_subgraph` raises comes out
                 of the stream.
         """
-        task, library = task_of(prompt, options), options.get("library")
+        (task,), library = self._equipped([task_of(prompt, options)]), options.get("library")
         proven = ProvenNodes(changed(task.constraints, **task.changes), library)
 
         def run(on_token: OnToken) -> Generation:
@@ -268,7 +277,7 @@ class AgenticLLM:
         Raises:
             UsageError: there is no cache, or the subgraph breaks a rule of the language or of the constraints.
         """
-        jobs = Jobs.of([task_of(prompt, options)], options.get("library"))
+        jobs = self._jobs([task_of(prompt, options)], options.get("library"))
         return self._cached().cache_subgraph(subgraph, self._wanted(jobs)[0])
 
     def warm_up(self, paths: Sequence[str]) -> int:
@@ -290,7 +299,7 @@ class AgenticLLM:
         """Compile → cache → engine → check, told to the observers."""
         with self._call(tasks) as call:
             with call.compiling():
-                jobs = Jobs.of(tasks, library)
+                jobs = self._jobs(tasks, library)
 
             def ask(positions: Sequence[int]) -> list[Generation]:
                 if not positions:
@@ -311,7 +320,7 @@ class AgenticLLM:
         """The same; what takes longer than a moment runs in threads."""
         with self._call(tasks) as call:
             with call.compiling():
-                jobs = await asyncio.to_thread(Jobs.of, tasks, library)
+                jobs = await asyncio.to_thread(self._jobs, tasks, library)
 
             async def ask(positions: Sequence[int]) -> list[Generation]:
                 if not positions:
@@ -331,6 +340,12 @@ class AgenticLLM:
             call.done(generations)
         return generations
 
+    def _jobs(self, tasks: Sequence[Task], library: Library | None) -> Jobs:
+        return Jobs.of(self._equipped(tasks), library)
+
+    def _equipped(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        return tasks if self.skills is None else self.skills.equipped(tasks)
+
     def _call(self, tasks: Sequence[Task]) -> Call:
         return self.observers.call(self.engine.name, len(tasks), has_cache=self.cache is not None)
 
@@ -344,7 +359,7 @@ class AgenticLLM:
                 engine=self.engine.name,
                 sampling=job.task.sampling,
                 library=jobs.library,
-                options=overlay,
+                options=" ".join([overlay, *sorted(skill.content_hash for skill in job.task.skills or ())]),
             )
             for job in jobs.jobs
         ]

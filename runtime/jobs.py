@@ -12,6 +12,7 @@ from agentic_dsl.errors import AgenticDSLError
 from agentic_dsl.runtime.answers import Generation
 from agentic_dsl.runtime.engines.base import GREEDY, EngineRequest, EngineResult, OnToken, Sampling, ServingHints
 from agentic_dsl.runtime.prompt import build_prompt
+from agentic_dsl.skills.skill import Skill
 
 if TYPE_CHECKING:
     from agentic_dsl.compiler.library import Library
@@ -32,6 +33,7 @@ class Task:
         sampling: how its tokens are chosen.
         priority: see `EngineRequest.priority`.
         hints: see `ServingHints`.
+        skills: what the model should know for it; None where nobody has chosen yet.
     """
 
     prompt: str
@@ -40,6 +42,7 @@ class Task:
     sampling: Sampling = GREEDY
     priority: int = 0
     hints: ServingHints | None = None
+    skills: tuple[Skill, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Jobs:
             try:
                 wanted = changed(task.constraints, **task.changes)
                 spec = specs.get(wanted.digest) or specs.setdefault(wanted.digest, compile(wanted))
-                request = engine_request(task.prompt, spec, task.sampling)
+                request = engine_request(task.prompt, spec, task.sampling, task.skills or ())
             except AgenticDSLError as exc:
                 failed[number] = Generation.failed(exc)
             else:
@@ -113,12 +116,19 @@ class Jobs:
     def generations(self, positions: Sequence[int], results: Sequence[EngineResult]) -> list[Generation]:
         """One generation for each of some jobs, from the engine's results."""
         pairs = zip(self.at(positions), results, strict=True)
-        return [Generation.of(job.spec, result, self.library) for job, result in pairs]
+        return [
+            replace(Generation.of(job.spec, result, self.library), skills=tuple(map(_name, job.task.skills or ())))
+            for job, result in pairs
+        ]
 
     def merged(self, generations: Sequence[Generation]) -> list[Generation]:
         """One generation for each task, in order, from one for each job."""
         known = dict(self.failed) | {job.number: own for job, own in zip(self.jobs, generations, strict=True)}
         return [known[number] for number in range(len(known))]
+
+
+def _name(skill: Skill) -> str:
+    return skill.name
 
 
 def changed(constraints: Constraints, **changes: Any) -> Constraints:
@@ -129,10 +139,12 @@ def changed(constraints: Constraints, **changes: Any) -> Constraints:
     return Constraints(**own | given) if given else constraints
 
 
-def engine_request(prompt: str, spec: CompiledSpec, sampling: Sampling = GREEDY) -> EngineRequest:
+def engine_request(
+    prompt: str, spec: CompiledSpec, sampling: Sampling = GREEDY, skills: Sequence[Skill] = ()
+) -> EngineRequest:
     """What an engine is asked for one task."""
     return EngineRequest(
-        prompt=build_prompt(prompt, spec.constraints),
+        prompt=build_prompt(prompt, spec.constraints, skills),
         spec=spec,
         sampling=sampling,
         max_output_tokens=spec.constraints.max_output_tokens,

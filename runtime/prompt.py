@@ -7,42 +7,53 @@ worked examples: what the model has to be *told* is what exists (types, tools, n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agentic_dsl.compiler.grammar.lower import node_types
 from agentic_dsl.constraints import Constraints
 from agentic_dsl.node_table import NODE_TABLE, FieldKind, FieldSpec, Generated, NodeSpec, Slot
 from agentic_dsl.paths import GENERATED_END
-from agentic_dsl.runtime.engines.base import Message, Prompt
+from agentic_dsl.runtime.engines.base import Message, Prompt, Role
 from agentic_dsl.runtime.tool_lines import library_line, one_line, tool_lines
 from agentic_dsl.runtime.worked_example import WorkedExample, worked_examples
+from agentic_dsl.skills.request import in_stable_order, skill_segment, spaced
+from agentic_dsl.skills.segments import Segment, SegmentKind
+from agentic_dsl.skills.skill import Skill
 
 
-def build_prompt(task: str, constraints: Constraints) -> Prompt:
+def build_prompt(task: str, constraints: Constraints, skills: Sequence[Skill] = ()) -> Prompt:
     """The prompt for one task: the system text, the worked examples as turns of their own, the task.
 
     Args:
         task: what the subgraph must do, in the user's words; they are not changed.
         constraints: what the answer must be.
+        skills: what the model should know for it; in an order of their own.
     """
-    return Prompt((*fixed_turns(constraints), Message("user", f"Task: {task.strip()}")))
+    question = Segment(SegmentKind.QUESTION, "", f"Task: {task.strip()}")
+    return Prompt((*fixed_turns(constraints, skills), Message.of("user", [question])))
 
 
-def fixed_turns(constraints: Constraints) -> tuple[Message, ...]:
-    """Everything but the task: byte-identical for equal constraints."""
+def fixed_turns(constraints: Constraints, skills: Sequence[Skill] = ()) -> tuple[Message, ...]:
+    """Everything but the task: byte-identical for equal constraints and skills.
+
+    What changes least often comes first, so that caches of prefixes find as much of it as they can.
+    """
     types = usable_types(constraints)
     sections = [
-        _language(constraints, types),
-        _types(types),
-        _tools(constraints, types),
-        _data(constraints),
-        _limits(constraints),
+        Segment(SegmentKind.SYSTEM_PROMPT, "language", f"{_language(constraints, types)}\n\n{_types(types)}"),
+        Segment(SegmentKind.TOOL_DEFINITION, "tools", _tools(constraints, types)),
+        *(skill_segment(skill) for skill in in_stable_order(skills)),
+        Segment(SegmentKind.CONTEXT, "contract", "\n\n".join(filter(None, (_data(constraints), _limits(constraints))))),
     ]
-    turns = [Message("system", "\n\n".join(section for section in sections if section))]
+    turns = [Message.of("system", spaced(section for section in sections if section.text))]
     # As turns and not as text in the system message: chat models then take them for answers of their own.
     for example in worked_examples(constraints, [spec.type for spec in types]):
-        turns += [Message("user", _example_task(example)), Message("assistant", example.text)]
+        turns += [_example_turn("user", _example_task(example)), _example_turn("assistant", example.text)]
     return tuple(turns)
+
+
+def _example_turn(role: Role, text: str) -> Message:
+    return Message.of(role, [Segment(SegmentKind.CONTEXT, "examples", text)])
 
 
 def usable_types(constraints: Constraints) -> tuple[NodeSpec, ...]:

@@ -9,24 +9,43 @@ is never believed: the caller parses and checks it again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from agentic_dsl.errors import EngineError, GenerationError
+from agentic_dsl.skills.segments import Segment
 
 if TYPE_CHECKING:
     from agentic_dsl.compiler.pipeline import CompiledSpec
+    from agentic_dsl.runtime.prefix_cache.spans import Span
 
 Role = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of the conversation."""
+    """One turn of the conversation.
+
+    Attributes:
+        role: who speaks.
+        content: what is said.
+        segments: what its parts are for: together they are the content. None given: the turn is one part.
+    """
 
     role: Role
     content: str
+    segments: tuple[Segment, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.segments and "".join(segment.text for segment in self.segments) != self.content:
+            raise ValueError("the segments of a message must spell its content")
+
+    @classmethod
+    def of(cls, role: Role, segments: Iterable[Segment]) -> Message:
+        """The turn that some parts make."""
+        parts = tuple(segment for segment in segments if segment.text)
+        return cls(role, "".join(segment.text for segment in parts), parts)
 
     def record(self) -> Mapping[str, str]:
         """The turn as chat templates and servers take it."""
@@ -165,6 +184,7 @@ class EngineResult:
         text: what the tokens spell, without the end token.
         token_ids: all tokens chosen, the end token included where there is one.
         prompt_token_ids: the prompt as the model read it.
+        prompt_spans: what these tokens are for, where the engine tokenises prompts itself.
         finish: why the answer ended.
         error: what went wrong, exactly where `finish` is ``error``.
         overlay: whether the semantic matcher wrote it, so that more than the grammar was enforced.
@@ -174,6 +194,7 @@ class EngineResult:
     text: str
     token_ids: tuple[int, ...] = ()
     prompt_token_ids: tuple[int, ...] = ()
+    prompt_spans: tuple[Span, ...] = ()
     finish: FinishReason
     error: GenerationError | None = None
     overlay: bool = False

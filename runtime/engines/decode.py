@@ -15,6 +15,7 @@ import codecs
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from agentic_dsl.errors import GenerationError
@@ -23,6 +24,7 @@ from agentic_dsl.runtime.engines.forced_text import common_prefix
 from agentic_dsl.runtime.engines.logits_processor import GrammarLogitsProcessor
 from agentic_dsl.runtime.engines.sampling import choose, generator_for
 from agentic_dsl.runtime.matcher.semantic_matcher import SemanticMatcher
+from agentic_dsl.runtime.prefix_cache.spans import Span
 
 if TYPE_CHECKING:
     import torch
@@ -52,13 +54,13 @@ class Step:
 class LogitsSource(Protocol):
     """What gives logits: a model with its key-value cache. One object a batch."""
 
-    def start(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
-        """Reads the prompts; the logits that follow them, of shape (rows, width)."""
+    def start(self, prompts: Sequence[Sequence[int]], spans: Sequence[Sequence[Span]]) -> torch.Tensor:
+        """Reads the prompts; the logits that follow them, of shape (rows, width). ``spans``: what is in them."""
         ...
 
     @property
-    def shared_tokens(self) -> int:
-        """How many tokens, the same in all prompts, `start` read for the first row alone; known once it was asked."""
+    def reused(self) -> Sequence[int]:
+        """How many tokens of each prompt `start` did not read for that row; known once it was asked."""
         ...
 
     @property
@@ -86,6 +88,7 @@ class Row:
     Attributes:
         index: its number in the whole call, for `OnToken`.
         prompt: the ids of its prompt.
+        spans: what they are for.
         limit: the most tokens of its answer.
         sampling: how its tokens are chosen.
         matcher: its grammar, or None.
@@ -98,6 +101,7 @@ class Row:
 
     index: int
     prompt: tuple[int, ...]
+    spans: tuple[Span, ...]
     limit: int
     sampling: Sampling
     matcher: Matcher | None
@@ -123,6 +127,7 @@ class Row:
             text=self.text,
             token_ids=tuple(self.tokens),
             prompt_token_ids=self.prompt,
+            prompt_spans=self.spans,
             finish=self.finish or "error",
             error=self.error,
             overlay=isinstance(self.matcher, SemanticMatcher),
@@ -175,10 +180,11 @@ def decode(
         if started:
             logits = _ask(source.step, [_step(row) for row in batch])
         else:
-            logits = _ask(source.start, [(*row.prompt, *_step(row).tokens) for row in batch])
+            prompts = [(*row.prompt, *_step(row).tokens) for row in batch]
+            logits = _ask(partial(source.start, prompts), [row.spans for row in batch])
             writer.may_jump, started = source.takes_back, True
-            for row in batch[1:]:
-                row.cached = min(source.shared_tokens, len(row.prompt))
+            for row, reused in zip(batch, source.reused, strict=True):
+                row.cached = reused
         processor.mask(logits)
         for place, (number, row) in enumerate(zip(open_rows, batch, strict=True)):
             writer.write(row, place, choose(logits[place], row.sampling, generators[number]))

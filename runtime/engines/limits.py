@@ -24,7 +24,7 @@ def answer_limit(prompt_tokens: int, request: EngineRequest, context_tokens: int
     answer = f" and {wanted:,} for the answer" if wanted else ""
     raise GenerationError(
         f"the prompt takes {prompt_tokens:,} tokens{answer}: more than the {context_tokens:,} that the model can hold",
-        help="shorten the task, give fewer tools, or lower max_output_tokens"
+        help="shorten the task, give fewer tools or skills, or lower max_output_tokens"
         if wanted
-        else "shorten the task or give fewer tools",
+        else "shorten the task, or give fewer tools or skills",
     )

@@ -21,7 +21,7 @@ from agentic_dsl.runtime.matcher.overlay import Overlay
 from agentic_dsl.runtime.matcher.plan import Plan
 from agentic_dsl.runtime.matcher.semantic_matcher import SemanticMatcher, plan_of
 from agentic_dsl.runtime.matcher.vocabulary_trie import trie_of
-from agentic_dsl.runtime.prompt_tokens import prompt_token_ids
+from agentic_dsl.runtime.prompt_tokens import prompt_tokens
 from agentic_dsl.runtime.tokenizer import Tokenizer
 
 _log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class LocalEngine:
     Attributes:
         tokenizer: the model's.
         context_tokens: the most tokens of prompt and answer together, None where there is no limit.
+        alone: held by whoever uses the model.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class LocalEngine:
         self._plans: LRUCache[str, Plan] = LRUCache(_MOST_PLANS)
         self._jumps = jump_forward
         self._jump_forward: JumpForward | None = None
-        self._lock = Lock()
+        self.alone = Lock()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -85,7 +86,7 @@ class LocalEngine:
         """See `Engine.generate`."""
         results: dict[int, EngineResult] = {}
         # One batch at a time: two at once would only share the same cores, and cost twice the memory.
-        with self._lock:
+        with self.alone:
             numbers = list(range(len(requests)))
             for at in range(0, len(numbers), self._max_batch_size):
                 batch = {number: requests[number] for number in numbers[at : at + self._max_batch_size]}
@@ -108,7 +109,7 @@ class LocalEngine:
             answers = decode(rows, source, self.tokenizer, on_token=on_token, jump_forward=self._jumper(rows))
         except SourceError as exc:
             if len(rows) == 1:
-                error = _model_error(exc.__cause__ or exc)
+                error = model_error(exc.__cause__ or exc)
                 return results | {rows[0].index: EngineResult.failed(error, rows[0].prompt)}
             _log.warning("a batch of %d failed in the model; trying each request alone", len(rows), exc_info=exc)
             for row in rows:
@@ -122,10 +123,10 @@ class LocalEngine:
         return self._jump_forward
 
     def _row(self, number: int, request: EngineRequest) -> Row:
-        prompt = prompt_token_ids(request.prompt, self.tokenizer)
-        limit = self._limit(len(prompt), request)
+        prompt = prompt_tokens(request.prompt, self.tokenizer)
+        limit = self._limit(len(prompt.ids), request)
         matcher = self._matcher(request.spec, limit) if request.spec is not None else None
-        return Row(number, prompt, limit, request.sampling, matcher)
+        return Row(number, prompt.ids, prompt.spans, limit, request.sampling, matcher)
 
     def _matcher(self, spec: CompiledSpec, limit: int) -> Matcher:
         if self._semantic:
@@ -164,7 +165,7 @@ def _request_error(exc: AgenticDSLError) -> GenerationError:
     return error
 
 
-def _model_error(exc: BaseException) -> GenerationError:
+def model_error(exc: BaseException) -> GenerationError:
     """What a person sees of an error of the model's library: its first line, and what may help."""
     reason = next(iter(str(exc).strip().splitlines()), "") or type(exc).__name__
     memory = "memory" in reason.lower() or isinstance(exc, MemoryError)

@@ -23,6 +23,7 @@ from agentic_dsl.runtime.engines.decode import Step
 from agentic_dsl.runtime.engines.local import LocalEngine
 from agentic_dsl.runtime.engines.sampling import generator_for
 from agentic_dsl.runtime.mask_store import MaskStore
+from agentic_dsl.runtime.prefix_cache.spans import Span
 from agentic_dsl.runtime.tokenizer import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:
@@ -121,13 +122,14 @@ class RandomLogits:
 
     def __init__(self, generators: Sequence[torch.Generator], bias: torch.Tensor) -> None:
         self._generators = list(generators)
+        self.reused: Sequence[int] = ()
         self._bias = bias
 
-    def start(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:  # noqa: ARG002  # the port's argument
+    def start(self, prompts: Sequence[Sequence[int]], spans: Sequence[Sequence[Span]]) -> torch.Tensor:  # noqa: ARG002
         """Logits for the first tokens; the prompts' contents change nothing."""
+        self.reused = [0] * len(prompts)
         return self._draw()
 
-    shared_tokens = 0
     takes_back = True
     """Nothing was read, so anything can be taken back."""
 

@@ -6,32 +6,41 @@ ours and why it stays this small.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from array import array
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from agentic_dsl.errors import MissingExtraError, ModelError
-from agentic_dsl.runtime.engines.base import BlockingEngine, Capabilities, EngineRequest, EngineResult, OnToken
-from agentic_dsl.runtime.engines.decode import Step
-from agentic_dsl.runtime.engines.local import LocalEngine
+from agentic_dsl.runtime.engines.base import BlockingEngine, Capabilities, EngineRequest, EngineResult, OnToken, Prompt
+from agentic_dsl.runtime.engines.embedded.model_loading import (
+    can_keep_prefixes,
+    context_tokens,
+    load_model,
+    model_identity,
+)
+from agentic_dsl.runtime.engines.embedded.tensor_files import TensorFiles
+from agentic_dsl.runtime.engines.limits import answer_limit
+from agentic_dsl.runtime.engines.local import LocalEngine, model_error
+from agentic_dsl.runtime.engines.prefills import Prefilled
 from agentic_dsl.runtime.mask_store import MaskStore
 from agentic_dsl.runtime.models import MODELS, require_model
+from agentic_dsl.runtime.prefix_cache.payload import Shelf
+from agentic_dsl.runtime.prefix_cache.policy import EvictionPolicy
+from agentic_dsl.runtime.prefix_cache.prefix_cache import PrefixCache
+from agentic_dsl.runtime.prefix_cache.shelves import prefix_key
+from agentic_dsl.runtime.prompt_tokens import PromptTokens, prompt_tokens
 from agentic_dsl.runtime.tokenizer import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:
-    import torch
-
-_log = logging.getLogger(__name__)
+    from agentic_dsl.runtime.engines.decode import LogitsSource
+    from agentic_dsl.runtime.engines.embedded.key_values import KeyValues
 
 DEFAULT_MODEL = "smollm2"
 
-_SHARED_FROM = 32
-"""A shared beginning of fewer tokens is not worth a pass of its own."""
-
-_GAPS, _GAPS_FROM = 1.25, 64
-"""How many times its longest row a cache may be as wide, and how many places more, before its gaps are closed."""
+DEFAULT_PREFIX_BYTES = 512 << 20
+"""512 MiB of keys and values: 23,000 tokens of the embedded model."""
 
 
 class TransformersEngine(BlockingEngine):
@@ -52,6 +61,9 @@ class TransformersEngine(BlockingEngine):
         mask_store: MaskStore | None = None,
         semantic: bool = True,
         jump_forward: bool = True,
+        prefix_cache_bytes: int = DEFAULT_PREFIX_BYTES,
+        prefix_folder: str | Path | None = None,
+        prefix_policy: EvictionPolicy | None = None,
     ) -> None:
         """Loads the model, which takes seconds.
 
@@ -66,6 +78,10 @@ class TransformersEngine(BlockingEngine):
             semantic: hold answers to all the rules while they are written; False enforces the grammar alone.
             jump_forward: append text that is forced without a pass for each of its tokens. Models whose cache cannot
                 be shortened (sliding windows, states instead of keys and values) go on token by token.
+            prefix_cache_bytes: what keys and values of the beginnings of prompts may take between calls, see
+                `prefixes`; 0 keeps none, and so does a model whose cache is no plain keys and values.
+            prefix_folder: where `prefill` saves them; None is the user's cache folder.
+            prefix_policy: which of them go first; None is `TypedPolicy`.
 
         Raises:
             MissingExtraError: torch or transformers is not installed.
@@ -76,11 +92,19 @@ class TransformersEngine(BlockingEngine):
         location = str(require_model(name)) if name in MODELS else name
         self.model_name = name
         self.tokenizer: Tokenizer = load_tokenizer(location)
-        self._model = _load_model(name, location, dtype, device)
+        self._model = load_model(name, location, dtype, device)
+        folder = Path(prefix_folder) if prefix_folder else None
+        self.files = TensorFiles(model_identity(self._model, location), folder, device=self._model.device)
+        shelves = {"disk": Shelf(self.files)}
+        keeps = prefix_cache_bytes and can_keep_prefixes(self._model)
+        self.prefixes: PrefixCache[KeyValues] | None = (
+            PrefixCache(prefix_cache_bytes, prefix_policy, shelves) if keeps else None
+        )
+        """Keys and values of what prompts begin with, and the commands on them; None where none are kept."""
         self._engine = LocalEngine(
             self.tokenizer,
-            lambda _: ModelLogits(self._model),
-            context_tokens=_context_tokens(self._model),
+            self._open,
+            context_tokens=context_tokens(self._model),
             max_batch_size=max_batch_size,
             mask_store=mask_store or MaskStore(),
             semantic=semantic,
@@ -100,184 +124,44 @@ class TransformersEngine(BlockingEngine):
     @property
     def capabilities(self) -> Capabilities:
         """See `Engine.capabilities`."""
-        return self._engine.capabilities
+        return replace(self._engine.capabilities, supports_prefix_caching=self.prefixes is not None)
 
     def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
         """See `Engine.generate`."""
         return self._engine.generate(requests, on_token=on_token)
 
+    def prefill(self, prompt: Prompt, *, save: bool = False) -> Prefilled:
+        """See `Prefills.prefill`."""
+        from agentic_dsl.runtime.engines.embedded.prefix_reader import PrefixReader
 
-class ModelLogits:
-    """A `LogitsSource`: the model and the key-value cache of one batch.
+        tokens = prompt_tokens(prompt, self.tokenizer)
+        if self.context_tokens is not None:
+            answer_limit(len(tokens.ids), EngineRequest(prompt=prompt), self.context_tokens)
+        started = time.perf_counter()
+        with self._engine.alone:
+            try:
+                read = PrefixReader(self._model, self.prefixes, self.files, save=save).read(tokens.ids, tokens.spans)
+            # The boundary to the model's library, which raises what it likes (RuntimeError for memory, …).
+            except Exception as exc:
+                raise model_error(exc) from exc
+        saved = save and bool(read.length) and self._in_files(tokens, 0) == read.length
+        return Prefilled(read.length, read.reused, time.perf_counter() - started, saved)
 
-    What all prompts of the batch begin with (the system text, for equal constraints) is read once. The rest is padded
-    on the left; padding is masked and positions skip it, so that it changes nothing. Rows that go on by different
-    numbers of tokens are padded in the same way, and what is taken back is masked: gaps change nothing either. Keys and
-    values stay where they are meanwhile (`kv_cache`).
-    """
+    def known_tokens(self, tokens: PromptTokens) -> int:
+        """See `Prefills.known_tokens`; what is only in files counts too."""
+        known = self.prefixes.peek(tokens.ids) if self.prefixes is not None else 0
+        return self._in_files(tokens, max((end for end in tokens.stops if end <= known), default=0))
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self._cache: Any = None
-        self._mask: torch.Tensor | None = None
-        self.shared_tokens = 0
-        """See `LogitsSource.shared_tokens`."""
+    def _in_files(self, tokens: PromptTokens, at: int) -> int:
+        """Up to where files hold the segments of a prompt, from the end of one of them on."""
+        ids = array("i", tokens.ids)
+        for end in (end for end in tokens.stops if end > at):
+            if not self.files.holds(prefix_key(ids, at, end)):
+                break
+            at = end
+        return at
 
-    def start(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
-        """See `LogitsSource.start`."""
-        import torch
+    def _open(self, _: Sequence[EngineRequest]) -> LogitsSource:
+        from agentic_dsl.runtime.engines.embedded.model_logits import ModelLogits
 
-        device = self._model.device
-        shared = _shared_prefix(prompts)
-        if shared >= _SHARED_FROM:
-            self._mask = torch.ones(1, shared, dtype=torch.long, device=device)
-            self._forward(torch.tensor([prompts[0][:shared]]), self._mask.cumsum(1) - 1)
-            self._cache.batch_repeat_interleave(len(prompts))
-            self.shared_tokens = shared
-        else:
-            shared = 0
-        rest = [list(prompt[shared:]) for prompt in prompts]
-        longest = max(map(len, rest))
-        # The padding is masked, so any token will do; 0 exists in every vocabulary.
-        ids = torch.tensor([[0] * (longest - len(own)) + own for own in rest])
-        mask = [[1] * shared + [0] * (longest - len(own)) + [1] * len(own) for own in rest]
-        self._mask = torch.tensor(mask, device=device)
-        positions = (self._mask.cumsum(1) - 1).clamp(min=0)
-        return self._forward(ids, positions[:, shared:])
-
-    @property
-    def takes_back(self) -> bool:
-        """See `LogitsSource.takes_back`: whether the cache is nothing but keys and values of every token."""
-        from agentic_dsl.runtime.engines.kv_cache import GrowingLayer
-
-        layers = getattr(self._cache, "layers", ())
-        return bool(layers) and all(type(layer) is GrowingLayer for layer in layers)
-
-    def step(self, steps: Sequence[Step]) -> torch.Tensor:
-        """See `LogitsSource.step`. Shorter rows are padded on the left of what is new."""
-        import torch
-
-        assert self._mask is not None, "start comes first"
-        if any(step.drop for step in steps):
-            self._drop([step.drop for step in steps])
-        longest = max(len(step.tokens) for step in steps)
-        ids = torch.tensor([[0] * (longest - len(step.tokens)) + list(step.tokens) for step in steps])
-        new = [[0] * (longest - len(step.tokens)) + [1] * len(step.tokens) for step in steps]
-        self._mask = torch.cat([self._mask, torch.tensor(new, device=self._mask.device)], dim=1)
-        positions = (self._mask.cumsum(1) - 1).clamp(min=0)
-        logits = self._forward(ids, positions[:, -longest:])
-        self._close_gaps()
-        return logits
-
-    def _drop(self, counts: Sequence[int]) -> None:
-        """Takes the last tokens of each row back: they are masked, and cut off where no row needs their place."""
-        assert self._mask is not None
-        from_end = self._mask.flip(1).cumsum(1).flip(1)
-        self._mask = self._mask * (from_end > self._mask.new_tensor(counts)[:, None])
-        used = int(self._mask.any(0).nonzero().max()) + 1
-        if used < self._mask.shape[1]:
-            self._cache.crop(used - self._mask.shape[1])  # negative: how many are cut off
-            self._mask = self._mask[:, :used]
-
-    def _close_gaps(self) -> None:
-        """Moves each row's keys and values together once the places that are masked in all rows cost too much."""
-        assert self._mask is not None
-        width, longest = self._mask.shape[1], int(self._mask.sum(1).max())
-        if width < _GAPS_FROM + longest * _GAPS or not self.takes_back:
-            return
-        # Stable: what is masked goes to the left, what is not keeps its order.
-        order = self._mask.sort(dim=1, stable=True).indices[:, -longest:]
-        for layer in self._cache.layers:
-            layer.select_positions(order)
-        self._mask = self._mask.gather(1, order)
-
-    def keep(self, rows: Sequence[int]) -> None:
-        """See `LogitsSource.keep`."""
-        import torch
-
-        if self._mask is None:  # nothing is read yet
-            return
-        chosen = torch.tensor(rows, device=self._mask.device)
-        self._mask = self._mask[chosen]
-        self._cache.batch_select_indices(chosen)
-
-    def _forward(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        import torch
-
-        from agentic_dsl.runtime.engines.kv_cache import write_in_place
-
-        # Not inference_mode: its tensors could not be masked in place.
-        with torch.no_grad():
-            answer = self._model(
-                input_ids=ids.to(self._model.device),
-                attention_mask=self._mask,
-                position_ids=positions,
-                past_key_values=self._cache,
-                use_cache=True,
-                logits_to_keep=1,  # a prompt's other logits would take 200 kB a token
-            )
-            self._cache = write_in_place(answer.past_key_values)
-            logits: torch.Tensor = answer.logits[:, -1, :]
-            return logits
-
-
-def _shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
-    """How many tokens all of several prompts begin with; every prompt keeps at least one of its own."""
-    if len(prompts) < 2:
-        return 0
-    ordered = [tuple(prompt) for prompt in prompts]
-    first, last = min(ordered), max(ordered)  # what the extremes of the order share, all share
-    length = min(map(len, prompts)) - 1
-    return next((at for at in range(length) if first[at] != last[at]), length)
-
-
-def _load_model(name: str, location: str, dtype: str, device: str | None) -> Any:
-    try:
-        import torch
-        import transformers
-
-        from agentic_dsl.runtime.engines.kv_cache import read_in_place
-    except ImportError as exc:
-        raise MissingExtraError.of(exc.name or "transformers", "transformers") from exc
-    kind = "auto" if dtype == "auto" else getattr(torch, dtype, None)
-    if not (kind == "auto" or (isinstance(kind, torch.dtype) and kind.is_floating_point)):
-        raise ModelError(
-            f'"{dtype}" is no floating type of torch', help="name one of: bfloat16, float16, float32, auto"
-        )
-    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        with _quiet(transformers):
-            model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-                location, dtype=kind, local_files_only=Path(location).is_dir()
-            )
-            read_in_place(model)
-        return model.to(place).eval()
-    # The boundary to transformers, which raises OSError, ValueError, RuntimeError, KeyError and more for bad folders.
-    except Exception as exc:
-        reason = next(iter(str(exc).strip().splitlines()), "") or type(exc).__name__
-        raise ModelError(
-            f'the model "{name}" cannot be loaded: {reason[:200]}',
-            help="give the name of an embedded model, a folder that transformers can load, or a hub repository",
-        ) from exc
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Loads without progress bars and advice on stderr, which belongs to the command line's own output."""
-    logs = transformers.utils.logging
-    level, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
-    logs.set_verbosity_error()
-    logs.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logs.set_verbosity(level)
-        restore: Callable[[], None] = logs.enable_progress_bar if bars else logs.disable_progress_bar
-        restore()
-
-
-def _context_tokens(model: Any) -> int | None:
-    """The context length that the model's configuration names, if it does."""
-    config = model.config.get_text_config()
-    tokens = getattr(config, "max_position_embeddings", None)
-    return int(tokens) if tokens else None
+        return ModelLogits(self._model, self.prefixes, self.files)

@@ -174,10 +174,10 @@ def test_a_model_that_dies_in_a_batch_fails_only_the_request_that_it_cannot_bear
     from agentic_dsl.runtime.engines import random as module
 
     class Fragile(module.RandomLogits):
-        def start(self, prompts):  # type: ignore[no-untyped-def]  # as the class it stands for
+        def start(self, prompts, spans):  # type: ignore[no-untyped-def]  # as the class it stands for
             if any(len(prompt) > 20 for prompt in prompts):
                 raise RuntimeError("not enough memory\nmore of it")
-            return super().start(prompts)
+            return super().start(prompts, spans)
 
     expected = [outcome(r) for r in grammar_engine().generate([request(NUMBER, 1), request(LINES, 2)])]
     monkeypatch.setattr(module, "RandomLogits", Fragile)

@@ -7,14 +7,16 @@ heads that several queries share whenever a row has more than one new token, whi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+
+from agentic_dsl.runtime.engines.embedded.key_values import KeyValues
 
 ROOM = 512
 """How many positions a buffer has to spare when it is made: about one answer."""
@@ -32,7 +34,7 @@ class GrowingLayer(DynamicLayer):
     def __init__(self, layer: DynamicLayer | None = None) -> None:
         """An empty layer, or one that goes on where another is."""
         super().__init__()  # type: ignore[no-untyped-call]  # transformers types methods, but not all
-        self._buffers: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._buffers: tuple[torch.Tensor, ...] | None = None
         if layer is not None and layer.keys is not None and layer.values is not None:
             self.update(layer.keys, layer.values)
 
@@ -50,6 +52,27 @@ class GrowingLayer(DynamicLayer):
         keys[..., length:end, :] = key_states
         values[..., length:end, :] = value_states
         return self._use(end)
+
+    def fill(self, rows: Sequence[Sequence[tuple[torch.Tensor, torch.Tensor]]], length: int) -> None:
+        """Begins with what is known of each row, which ends at position ``length``; what is before it is zero.
+
+        Args:
+            rows: for each row pieces of keys and values of shape (heads, positions, size), in order; they are copied.
+            length: the positions in use afterwards; the longest row's.
+        """
+        keys, values = next(piece for row in rows for piece in row)
+        self.lazy_initialization(keys, values)
+        heads, _, size = keys.shape
+        # Zero and not whatever was there: masked positions are multiplied, and numbers that are none would spread.
+        self._buffers = tuple(keys.new_zeros(len(rows), heads, length + ROOM, size) for _ in (keys, values))
+        for number, pieces in enumerate(rows):
+            at = length - sum(piece[0].shape[1] for piece in pieces)
+            for piece in pieces:
+                end = at + piece[0].shape[1]
+                for buffer, part in zip(self._buffers, piece, strict=True):
+                    buffer[number, :, at:end] = part
+                at = end
+        self._use(length)
 
     def reset(self) -> None:
         """Forgets everything."""
@@ -111,6 +134,33 @@ def write_in_place(cache: Any) -> Any:
         if type(layer) is DynamicLayer:
             cache.layers[at] = GrowingLayer(layer)
     return cache
+
+
+def keeps_everything(model: Any) -> bool:
+    """Whether a model's cache is nothing but keys and values of every token: no windows, no states."""
+    layers = DynamicCache(config=model.config).layers
+    return bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
+
+
+def has_one_shape(cache: Any) -> bool:
+    """Whether keys and values of all layers have the same shape, so that one tensor can hold them: `KeyValues`."""
+    return len({part.shape for layer in cache.layers for part in (layer.keys, layer.values)}) == 1
+
+
+def filled_cache(model: Any, rows: Sequence[Sequence[KeyValues]], length: int) -> Any:
+    """A cache that begins with what is known of each row; see `GrowingLayer.fill`."""
+    cache = DynamicCache(config=model.config)
+    for at in range(len(cache.layers)):
+        layer = GrowingLayer()
+        layer.fill([[(piece.tensor[at, 0], piece.tensor[at, 1]) for piece in row] for row in rows], length)
+        cache.layers[at] = layer
+    return cache
+
+
+def read_out(cache: Any, row: int, start: int, end: int) -> KeyValues:
+    """A copy of the keys and values of one row from ``start`` to before ``end``."""
+    pairs = [torch.stack((layer.keys[row, :, start:end], layer.values[row, :, start:end])) for layer in cache.layers]
+    return KeyValues(torch.stack(pairs))
 
 
 def read_in_place(model: Any) -> None:

@@ -109,7 +109,7 @@ class Tiny(BlockingEngine):
         transformers = pytest.importorskip("transformers")
         import torch
 
-        from agentic_dsl.runtime.engines.transformers import ModelLogits
+        from agentic_dsl.runtime.engines.embedded.model_logits import ModelLogits
 
         torch.manual_seed(3)
         config = transformers.LlamaConfig(

@@ -23,10 +23,11 @@ transformers = pytest.importorskip("transformers")
 tokenizers = pytest.importorskip("tokenizers")
 pytestmark = pytest.mark.masks
 
-from agentic_dsl.runtime.engines import transformers as engine_module  # noqa: E402  # after the skip
-from agentic_dsl.runtime.engines.kv_cache import read_in_place  # noqa: E402  # after the skip
+from agentic_dsl.runtime.engines.embedded import model_logits  # noqa: E402  # after the skip
+from agentic_dsl.runtime.engines.embedded.kv_cache import read_in_place  # noqa: E402  # after the skip
+from agentic_dsl.runtime.engines.embedded.model_logits import ModelLogits  # noqa: E402  # after the skip
 from agentic_dsl.runtime.engines.local import LocalEngine  # noqa: E402  # after the skip
-from agentic_dsl.runtime.engines.transformers import ModelLogits, TransformersEngine  # noqa: E402  # after the skip
+from agentic_dsl.runtime.engines.transformers import TransformersEngine  # noqa: E402
 
 SAMPLE = Path(__file__).resolve().parents[3] / "examples" / "trip.md"
 TOOL = ToolSpec(
@@ -93,15 +94,16 @@ class FreshLogits:
     """A `LogitsSource` without any cache: every row is read from its first token, alone, at every step."""
 
     takes_back = True
-    shared_tokens = 0
 
     def __init__(self, model: Any) -> None:
         self._model = model
+        self.reused: list[int] = []
         self._rows: list[list[int]] = []
         self.dropped = 0
 
-    def start(self, prompts: Sequence[Sequence[int]]) -> Any:
+    def start(self, prompts: Sequence[Sequence[int]], spans: Sequence[Any]) -> Any:  # the port's
         self._rows = [list(prompt) for prompt in prompts]
+        self.reused = [0] * len(prompts)
         return self._read()
 
     def step(self, steps: Sequence[Step]) -> Any:
@@ -161,8 +163,8 @@ def test_closing_the_gaps_of_a_batch_changes_nothing(
 ) -> None:
     asked = requests(temperature=0.9, seed=2)
     expected = [outcome(r) for r in engine_of(lambda: FreshLogits(tiny), merging).generate(asked)]
-    monkeypatch.setattr(engine_module, "_GAPS", 1.0)
-    monkeypatch.setattr(engine_module, "_GAPS_FROM", 1)
+    monkeypatch.setattr(model_logits, "_GAPS", 1.0)
+    monkeypatch.setattr(model_logits, "_GAPS_FROM", 1)
     assert [outcome(r) for r in engine_of(lambda: ModelLogits(tiny), merging).generate(asked)] == expected
 
 

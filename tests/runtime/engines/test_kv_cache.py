@@ -15,15 +15,15 @@ transformers = pytest.importorskip("transformers")
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer  # noqa: E402
 from transformers.integrations.sdpa_attention import repeat_kv  # noqa: E402
 
-from agentic_dsl.runtime.engines import kv_cache  # noqa: E402
 from agentic_dsl.runtime.engines.decode import Step  # noqa: E402
-from agentic_dsl.runtime.engines.kv_cache import (  # noqa: E402
+from agentic_dsl.runtime.engines.embedded import kv_cache  # noqa: E402
+from agentic_dsl.runtime.engines.embedded.kv_cache import (  # noqa: E402
     GrowingLayer,
     grouped_attention,
     read_in_place,
     write_in_place,
 )
-from agentic_dsl.runtime.engines.transformers import ModelLogits  # noqa: E402
+from agentic_dsl.runtime.engines.embedded.model_logits import ModelLogits  # noqa: E402
 
 LAYERS, HEADS, KEY_SIZE, VALUE_SIZE = 2, 3, 4, 6
 

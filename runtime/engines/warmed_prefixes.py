@@ -1,0 +1,71 @@
+"""What all engines share that keep prefixes by themselves: they are warmed up by requests, and take no other orders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from agentic_dsl.errors import EngineError
+from agentic_dsl.runtime.engines.base import Engine, EngineRequest, Prompt, ServingHints
+from agentic_dsl.runtime.engines.prefills import Prefilled
+from agentic_dsl.runtime.engines.prefix_controls import PrefixControls
+from agentic_dsl.runtime.prefix_cache.selector import Selector
+
+
+class WarmedPrefixes:
+    """The part of `PrefixControl` that a request can do, and refusals for what none can."""
+
+    def __init__(self, engine: Engine, controls: PrefixControls) -> None:
+        """Asks the engine nothing yet.
+
+        Args:
+            engine: whose cache it is.
+            controls: what of the calls it does.
+        """
+        self._asked = engine
+        self._controls = controls
+
+    @property
+    def controls(self) -> PrefixControls:
+        """See `PrefixControl.controls`."""
+        return self._controls
+
+    def prefetch(self, prompts: Iterable[Prompt], *, tenant: str | None = None) -> list[Prefilled]:
+        """See `PrefixControl.prefetch`: one request for one token each, one after the other.
+
+        Together they would not find each other's beginnings, which are in the cache only once they are read.
+
+        Raises:
+            EngineError: the engine keeps no prefixes, or could not read one of the prompts.
+        """
+        if not self._asked.capabilities.supports_prefix_caching:
+            raise EngineError(f"{self._asked.name} keeps no prefixes", help="switch its prefix cache on")
+        hints = None if tenant is None else ServingHints(cache_salt=tenant)
+        return [self._read(EngineRequest(prompt=prompt, max_output_tokens=1, hints=hints)) for prompt in prompts]
+
+    def _read(self, request: EngineRequest) -> Prefilled:
+        started = time.perf_counter()
+        (result,) = self._asked.generate([request])
+        if result.error is not None:
+            raise result.error
+        return Prefilled(result.stats.prompt_tokens, result.stats.cached_tokens, time.perf_counter() - started)
+
+    def pin(self, selector: Selector) -> int:  # noqa: ARG002  # the port's arguments, as below
+        """See `PrefixControl.pin`; refused."""
+        raise self._controls.refusal("pin")
+
+    def unpin(self, selector: Selector) -> int:  # noqa: ARG002
+        """See `PrefixControl.unpin`; refused."""
+        raise self._controls.refusal("unpin")
+
+    def move(self, selector: Selector, tier: str) -> int:  # noqa: ARG002
+        """See `PrefixControl.move`; refused."""
+        raise self._controls.refusal("move")
+
+    def _require_everything(self, selector: Selector | None) -> None:
+        """Refuses to evict less than the whole cache."""
+        if selector is not None:
+            raise self._controls.refusal("evict")
+
+
+__all__ = ["WarmedPrefixes"]
