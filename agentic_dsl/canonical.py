@@ -59,7 +59,7 @@ def _is_absent(spec: FieldSpec, value: Any) -> bool:
     """Whether a field says no more than its absence does."""
     if value is None or (value == "" and spec.kind is FieldKind.ID):
         return True
-    if spec.kind is not FieldKind.DATA and isinstance(value, Mapping | tuple) and not value:
+    if not value and spec.kind is not FieldKind.DATA and isinstance(value, (Mapping, tuple)):
         return True
     return type(value) is type(spec.default) and bool(value == spec.default)
 
@@ -113,7 +113,7 @@ def _nested(entries: Iterator[tuple[tuple[str, ...], Data]]) -> dict[str, Data]:
             inner = at.get(key)
             at[key] = at = dict(inner) if isinstance(inner, Mapping) else {}
         held = at.get(path[-1])
-        if isinstance(held, Mapping) and isinstance(value, Mapping):
+        if held is not None and isinstance(held, Mapping) and isinstance(value, Mapping):
             value = {**held, **{key: item for key, item in value.items() if key not in held}}
         elif path[-1] in at:
             continue

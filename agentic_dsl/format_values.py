@@ -111,6 +111,8 @@ def is_container(value: Data) -> bool:
 
 def is_inline(value: Data) -> bool:
     """Whether a value stands on the line of its key."""
+    if isinstance(value, str):  # nearly all values, and the cheapest question
+        return True
     if isinstance(value, Mapping):
         return not value
     if isinstance(value, list | tuple):
@@ -120,6 +122,8 @@ def is_inline(value: Data) -> bool:
 
 def inline(value: Data) -> str:
     """A value that `is_inline`, on one line."""
+    if isinstance(value, str):
+        return scalar(value)
     if isinstance(value, Mapping):
         return "{}"
     if isinstance(value, list | tuple):
@@ -146,7 +150,8 @@ def mapping_lines(mapping: Mapping[str, Data], indent: int, comments: Comments, 
     pad = " " * indent
     for key, value in mapping.items():
         here = (*path, key)
-        yield from comment_lines(comments.get(here, ()), indent)
+        if comments:
+            yield from comment_lines(comments.get(here, ()), indent)
         word = bare(key)
         if len(word) > MAX_SIMPLE_KEY:
             yield f"{pad}? {word}"

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from agentic_dsl.runtime.engines.kv_cache import write_in_place
+from agentic_dsl.runtime.engines.embedded.kv_cache import write_in_place
 from agentic_dsl.runtime.engines.transformers import TransformersEngine
 from benchmarks.measure import heading
 

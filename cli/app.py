@@ -19,15 +19,21 @@ from agentic_dsl.cli import (
     cache,
     compile,
     config,
+    diff,
     explain,
     fmt,
     generate,
     graph,
     lint,
+    lsp,
     models,
     rule,
     schema,
     serve,
+    skills,
+    skills_detect,  # noqa: F401  # adds its command to `skills`, like the next two
+    skills_prefill,  # noqa: F401
+    skills_stats,  # noqa: F401
     traces_summary,
     validate,
 )
@@ -80,6 +86,8 @@ def build_app(*, plain: bool) -> typer.Typer:
     app.command("validate")(validate.validate)
     app.command("fmt")(fmt.fmt)
     app.command("lint")(lint.lint)
+    app.command("diff")(diff.diff)
+    app.command("lsp")(lsp.lsp)
     app.command("rule")(rule.rule)
     app.command("compile")(compile.compile)
     app.command("generate")(generate.generate)
@@ -90,6 +98,7 @@ def build_app(*, plain: bool) -> typer.Typer:
     app.command("schema")(schema.schema)
     app.add_typer(cache.app, name="cache")
     app.add_typer(models.app, name="models")
+    app.add_typer(skills.skills_app, name="skills")
     app.add_typer(config.app, name="config")
     return app
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,25 +26,50 @@ def document_files(names: Iterable[str]) -> list[str]:
     """The files that are meant: a folder stands for its documents, at any depth.
 
     Raises:
-        UsageError: a name does not exist, or a folder holds no document.
+        UsageError: a name does not exist or cannot be looked at, or a folder holds no document.
     """
     files: dict[str, None] = {}
     for name in names:
-        path = Path(name)
-        if name == STDIN or path.is_file():
-            files[name] = None
-        elif path.is_dir():
-            found = sorted(str(p) for p in path.rglob("*") if p.suffix == SUFFIX and p.is_file())
-            if not found:
-                raise UsageError(
-                    f"the folder {name} holds no {SUFFIX} file", help="name a folder or file with documents"
-                )
-            files.update(dict.fromkeys(found))
-        elif path.exists():
-            files[name] = None  # a pipe, such as a shell's <(…)
-        else:
-            raise UsageError(f"{name} does not exist", help="check the path")
+        try:
+            files.update(dict.fromkeys(_meant(name)))
+        except OSError as exc:  # a name that is too long, a folder that must not be entered
+            where = name if exc.filename is None else exc.filename
+            raise UsageError(f"{where} cannot be read: {exc.strerror}", help="name what can be read") from exc
     return list(files)
+
+
+def _meant(name: str) -> list[str]:
+    path = Path(name)
+    if not name:
+        raise UsageError("the name of a file is empty", help=f"name a file or folder; {os.curdir} is this folder")
+    if name == STDIN or path.is_file():
+        return [name]
+    if path.is_dir():
+        if found := _documents_below(path):
+            return found
+        raise UsageError(f"the folder {name} holds no {SUFFIX} file", help="name a folder or file with documents")
+    if path.exists():
+        return [name]  # a pipe, such as a shell's <(…)
+    if path.is_symlink():
+        raise UsageError(f"{name} is a link that leads nowhere", help="correct the link, or name the file itself")
+    raise UsageError(f"{name} does not exist", help="check the path")
+
+
+def _documents_below(folder: Path) -> list[str]:
+    """The documents of a folder, in order of name; links to folders are not followed.
+
+    Raises:
+        OSError: a folder cannot be listed, so that nobody knows what is in it.
+    """
+    found = []
+    for where, _, names in os.walk(folder, onerror=_refuse):
+        shown = "" if where == os.curdir else where.removeprefix(f".{os.sep}")
+        found += [os.path.join(shown, n) for n in names if len(n) > len(SUFFIX) and n.endswith(SUFFIX)]
+    return sorted(name for name in found if os.path.isfile(name))
+
+
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def read_bytes(name: str, limit: int = -1) -> bytes:
@@ -114,7 +140,9 @@ def read_library(folders: Iterable[Path]) -> Library | None:
     Raises:
         UsageError: a folder does not exist.
     """
-    paths = list(folders)
+    from agentic_dsl.compiler.library_names import library_folders
+
+    paths = library_folders(folders)
     if not paths:
         return None
     for path in paths:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -11,6 +12,9 @@ from agentic_dsl.cli.options import LibOption, QuietOption, check_mode
 from agentic_dsl.cli.output import Output
 from agentic_dsl.cli.settings import FORMAT, LIB, QUIET, CheckMode, Settings
 from agentic_dsl.errors import UsageError
+
+if TYPE_CHECKING:
+    from agentic_dsl.cli.lint_run import LintOptions
 
 
 class LintFormat(StrEnum):
@@ -49,6 +53,7 @@ def lint(
         bool, typer.Option("--update-baseline", help="Write all findings to the file of --baseline.")
     ] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Look at every file, changed or not.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Lint again whenever a file changes, until Ctrl-C.")] = False,
     lib: LibOption = None,
     mode: Annotated[
         CheckMode | None, typer.Option("--mode", help="How doubtful documents are judged; strict by default.")
@@ -76,21 +81,36 @@ def lint(
         raise UsageError(
             "--update-baseline has no file to write", help="add --baseline FILE, and leave out --fix and --diff"
         )
-    options = LintOptions(
-        paths=tuple(paths),
-        libraries=tuple(lib or settings.value(LIB)),
-        select=tuple(select or ()),
-        ignore=tuple(ignore or ()),
-        mode=check_mode(settings, mode),
-        format=chosen,
-        fix=fix,
-        unsafe=unsafe_fixes,
-        diff=diff,
-        statistics=statistics,
-        baseline=baseline,
-        update_baseline=update_baseline,
-        cached=not no_cache,
-    )
-    code = run_lint(options, settings, output)
+
+    def options(settings: Settings) -> LintOptions:
+        return LintOptions(
+            paths=tuple(paths),
+            libraries=tuple(lib or settings.value(LIB)),
+            select=tuple(select or ()),
+            ignore=tuple(ignore or ()),
+            mode=check_mode(settings, mode),
+            format=chosen,
+            fix=fix,
+            unsafe=unsafe_fixes,
+            diff=diff,
+            statistics=statistics,
+            baseline=baseline,
+            update_baseline=update_baseline,
+            cached=not no_cache,
+        )
+
+    if watch:
+        if fix or diff or update_baseline or chosen not in (LintFormat.TEXT, LintFormat.CONCISE):
+            raise UsageError("--watch is for people who read findings", help="leave out fixes, baselines and --format")
+        _watch(lambda: run_lint(options(now := Settings.load()), now, output), options(settings), output)
+    code = run_lint(options(settings), settings, output)
     if code and not exit_zero:
         raise typer.Exit(code)
+
+
+def _watch(lint: Callable[[], int], options: LintOptions, output: Output) -> NoReturn:
+    """Lints until an interrupt; a project file that changes meanwhile is read again."""
+    from agentic_dsl.cli.lint_watch import Watched, watch
+    from agentic_dsl.compiler.library_names import library_folders
+
+    watch(Watched.of((*options.paths, *library_folders(options.libraries))), lint, output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from agentic_dsl.cli.lint import LintFormat
 from agentic_dsl.cli.lint_settings import LintSettings
 from agentic_dsl.cli.output import FINDINGS, FINE, Output, plural, write_file
 from agentic_dsl.cli.settings import Settings
+from agentic_dsl.compiler.library_names import library_folders
 from agentic_dsl.compiler.lint import cache
 from agentic_dsl.compiler.lint.baseline import read_baseline, without_accepted, write_baseline
 from agentic_dsl.compiler.lint.finding import FileReport, Linted
@@ -72,7 +74,7 @@ def run_lint(options: LintOptions, settings: Settings, output: Output) -> int:
         linted = _fixed(files, beside, selection, options, output)
     else:
         linted = _linted(files, beside, options.mode, cached=options.cached)
-    reports = [FileReport(name, found.document.source, judged(found, selection)) for name, found in linted.items()]
+    reports = [FileReport(name, found.source, judged(found, selection)) for name, found in linted.items()]
     if options.baseline is not None:
         reports = _against(options.baseline, reports, update=options.update_baseline, output=output)
     if not (options.diff or (options.fix and STDIN in files)):
@@ -84,16 +86,26 @@ def _read(options: LintOptions, project: LintSettings) -> tuple[dict[str, bytes]
     """What every file holds, and which of the files are libraries only; a file that is named twice is read once."""
     named = set(options.paths)
     names = [name for name in document_files(options.paths) if name in named or not project.excludes(name)]
-    subjects = {_identity(name): name for name in reversed(names)}
-    beside = {_identity(name): name for name in reversed(document_files(map(str, options.libraries)))}
-    libraries = frozenset(name for identity, name in beside.items() if identity not in subjects)
-    listed = [name for name in names if subjects[_identity(name)] == name]
-    return {name: read_bytes(name, MAX_BYTES + 1) for name in (*listed, *sorted(libraries))}, libraries
+    folders: dict[str, str] = {}
+    identities = {name: _identity(name, folders) for name in names}
+    subjects = {identities[name]: name for name in reversed(names)}
+    libraries = document_files(map(str, library_folders(options.libraries)))
+    beside = {_identity(name, folders): name for name in reversed(libraries)}
+    only = frozenset(name for identity, name in beside.items() if identity not in subjects)
+    listed = [name for name in names if subjects[identities[name]] == name]
+    return {name: read_bytes(name, MAX_BYTES + 1) for name in (*listed, *sorted(only))}, only
 
 
-def _identity(name: str) -> str:
-    """What is the same for two names of one file."""
-    return name if name == STDIN else os.path.realpath(name)
+def _identity(name: str, folders: dict[str, str]) -> str:
+    """What is the same for two names of one file; each of the ``folders`` is resolved once."""
+    if name == STDIN:
+        return name
+    if os.path.islink(name):
+        return os.path.realpath(name)
+    folder, base = os.path.split(name)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    return os.path.join(folders[folder], base)
 
 
 def _linted(
@@ -107,8 +119,12 @@ def _linted(
         if (known := cache.load(folder, digest, sources)) is not None:
             return known
     from agentic_dsl.compiler.lint.project import Project
+    from agentic_dsl.compiler.parse.collector import collector_paused
 
-    found = Project(files, beside, mode=mode).lint()
+    gc.unfreeze()  # with --watch: what the run before has left
+    with collector_paused(sum(map(len, files.values()))):
+        found = Project(files, beside, mode=mode).lint()
+        gc.freeze()  # what was found lives as long as the run: no pass of the collector has to walk it
     if cached:
         cache.store(folder, digest, found)
     return found
@@ -125,7 +141,7 @@ def _fixed(
     total = 0
     for name, document in project.documents.items():
         results[name], applied = project.fix(name, selection, unsafe=options.unsafe)
-        old, new = document.source.text, results[name].document.source.text
+        old, new = document.source.text, results[name].source.text
         total += applied
         if options.diff:
             output.lines(_diff(name, old, new))

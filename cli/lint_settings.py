@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from agentic_dsl.cli.settings import Settings
+from agentic_dsl.cli.settings import PROJECT_FILE, Settings
+from agentic_dsl.cli.settings import TABLE as PROJECT_TABLE
+from agentic_dsl.cli.toml_lines import line_of
 from agentic_dsl.compiler.lint.selection import EVERYTHING, Selection, matches, read_selectors
 from agentic_dsl.errors import UsageError
 
@@ -41,17 +44,18 @@ class LintSettings:
         """
         table, where = settings.tables.get(TABLE, {}), f"[{TABLE}] of {settings.file}"
         if not isinstance(table, dict):
-            raise UsageError(f"{TABLE} in {settings.file} is no table", help=f"write a table [{TABLE}]")
-        given = {key.replace("_", "-"): value for key, value in table.items()}
-        for key in given:
-            if key not in KEYS:
-                raise UsageError(f'"{key}" in {where} is no setting of lint', help=f"write one of {', '.join(KEYS)}")
-        return cls(
-            read_selectors(_texts(given, "select", where), f"select in {where}"),
-            read_selectors(_texts(given, "ignore", where), f"ignore in {where}"),
-            tuple(_texts(given, "exclude", where)),
-            _per_file(given.get("per-file-ignores", {}), where),
-        )
+            raise _placed(UsageError(f"{TABLE} in {settings.file} is no table", help=f"write [{TABLE}]"), settings)
+        given: dict[str, Any] = {}
+        for key, value in table.items():
+            name = key.replace("_", "-")
+            if name not in KEYS:
+                said = f'"{key}" in {where} is no setting of lint'
+                raise _placed(UsageError(said, help=f"write one of {', '.join(KEYS)}"), settings, key)
+            try:
+                given[name] = _value(name, value, where)
+            except UsageError as exc:
+                raise _placed(exc, settings, key) from exc
+        return cls(**{name.removesuffix("-ignores").replace("-", "_"): value for name, value in given.items()})
 
     def selection(self, select: Sequence[str], ignore: Sequence[str]) -> Selection:
         """The selection in force: ``--select`` goes before the project's, ``--ignore`` is added to it.
@@ -67,10 +71,22 @@ class LintSettings:
         return any(matches(path, pattern) for pattern in self.exclude)
 
 
-def _texts(table: Mapping[str, Any], key: str, where: str) -> list[str]:
-    value = table.get(key, [])
+def _value(name: str, value: object, where: str) -> tuple[Any, ...]:
+    """What a key of the table says."""
+    match name:
+        case "select" | "ignore":
+            return read_selectors(_texts(name, value, where), f"{name} in {where}")
+        case "exclude":
+            return tuple(_texts(name, value, where))
+        case _:
+            return _per_file(value, where)
+
+
+def _texts(name: str, value: object, where: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise UsageError(f"{key} in {where} is no list of texts", help=f'write {key} = ["…"]')
+        example = '["old", "lib/*_draft.md"]' if name == "exclude" else '["ADL2", "ADL301"]'
+        shown = name if name in KEYS else f'"{name}"'
+        raise UsageError(f"{name} in {where} is no list of texts", help=f"write {shown} = {example}")
     return value
 
 
@@ -79,10 +95,18 @@ def _per_file(value: object, where: str) -> tuple[tuple[str, tuple[str, ...]], .
         raise UsageError(
             f"per-file-ignores in {where} is no table", help='write per-file-ignores = { "lib/old/*.md" = ["ADL8"] }'
         )
-    return tuple(
-        (
-            pattern,
-            read_selectors(_texts(value, pattern, f"per-file-ignores of {where}"), f"per-file-ignores of {where}"),
-        )
-        for pattern in value
-    )
+    inner = f"per-file-ignores of {where}"
+    return tuple((pattern, read_selectors(_texts(pattern, value[pattern], inner), inner)) for pattern in value)
+
+
+def _placed(error: UsageError, settings: Settings, *keys: str) -> UsageError:
+    """The same with the line of the file behind its name, so that editors and terminals lead there."""
+    file = Path(settings.file or "")
+    above = ("tool", PROJECT_TABLE) if file.name == PROJECT_FILE else ()
+    try:
+        line = line_of(file.read_text(encoding="utf-8"), *above, TABLE, *keys)
+    except (OSError, ValueError):  # it has changed since it was read
+        line = None
+    if line is None:
+        return error
+    return UsageError(str(error.message).replace(str(file), f"{file}:{line}"), help=error.help)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 FormatOption = Annotated[Format | None, typer.Option("--format", help="How results are printed; text by default.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results only: no notes, no progress.")]
 LibOption = Annotated[
-    list[Path] | None, typer.Option("--lib", metavar="DIR", help="Folder or file of library documents; repeatable.")
+    list[Path] | None,
+    typer.Option("--lib", metavar="DIR", help="Folder or file of library documents, or builtin; repeatable."),
 ]
 OutOption = Annotated[
     str | None, typer.Option("--output", "-o", metavar="OUT", help="Write the result to a file instead of stdout.")
@@ -60,7 +61,8 @@ class ConstraintOptions:
         str | None, _option("--tools", metavar="FILE.json", help="Tools that may be called, with their schemas.")
     ] = None
     lib: Annotated[
-        list[Path] | None, _option("--lib", metavar="DIR", help="Library whose entries may be called; repeatable.")
+        list[Path] | None,
+        _option("--lib", metavar="DIR", help="Library whose entries may be called, or builtin; repeatable."),
     ] = None
     context: Annotated[
         list[str] | None, _option("--context", metavar="NAME[:TYPE]", help="Context variable there is; repeatable.")

@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 
 from agentic_dsl import codes
 from agentic_dsl.ast import Contract, Document, Subgraph
+from agentic_dsl.compiler.library_names import library_folders
 from agentic_dsl.compiler.parse.collector import collector_paused
 from agentic_dsl.constraints import LibrarySpec
 from agentic_dsl.diagnostics import Diagnostic
@@ -82,17 +83,18 @@ class Library:
     unreadable: tuple[LibraryFinding, ...] = field(default=(), repr=False)
 
     @classmethod
-    def load(cls, paths: Iterable[str | FilePath]) -> Library:
+    def load(cls, paths: str | FilePath | Iterable[str | FilePath]) -> Library:
         """The library in some files and folders (every ``*.md`` below a folder, in order of name).
 
-        The contents never raise: what is wrong in a file is found in `diagnostics`.
+        ``builtin`` is the core standard library. The contents never raise: what is wrong in a file is found in
+        `diagnostics`.
 
         Raises:
             UsageError: a path does not exist or the system refuses to read it.
         """
         from agentic_dsl.compiler.parse.document import parse  # reads grammars; only loading needs it
 
-        read = [(str(file), _read(file)) for file in _files(paths)]
+        read = [(str(file), _read(file)) for file in _files(library_folders(paths))]
         with collector_paused(sum(len(text) for _, text in read if isinstance(text, str))):
             documents = tuple(parse(text, path=path) for path, text in read if isinstance(text, str))
         return cls(documents, tuple(text for _, text in read if isinstance(text, LibraryFinding)))
@@ -203,10 +205,10 @@ def best(
     return max(admitted, key=lambda entry: entry._preference, default=None)
 
 
-def _files(paths: Iterable[str | FilePath]) -> list[FilePath]:
+def _files(paths: Iterable[FilePath]) -> list[FilePath]:
     """Every file named, and every ``*.md`` below a folder named, each once."""
     found: dict[FilePath, None] = {}
-    for path in map(FilePath, paths):
+    for path in paths:
         if path.is_dir():
             found.update(dict.fromkeys(sorted(file for file in path.rglob(SUFFIX) if file.is_file())))
         elif path.exists():

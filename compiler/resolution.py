@@ -292,8 +292,7 @@ class Resolver:
         if (stated := self._stated(path, pattern, required)) is not None:
             return Target(TargetKind.CALL, call=stated)
         if (entry := best(self.standard.get(path, ()), pattern, required)) is not None:
-            call = Callee(str(path), entry.version, entry.signature if is_stated(path) else None, entry)
-            return Target(TargetKind.CALL, call=call)
+            return Target(TargetKind.CALL, call=_callee(entry))
         if self.versions(path):
             return _NO_VERSION
         # An unreadable block, a target that the caller allows, or a node inside a library block of this document.
@@ -344,7 +343,7 @@ class Resolver:
 
 
 def _callee(entry: LibraryEntry) -> Callee:
-    return Callee(str(entry.path), entry.version, entry.signature, entry)
+    return Callee(str(entry.path), entry.version, entry.signature if is_stated(entry) else None, entry)
 
 
 def stated_callee(path: str, signature: Signature | None, version: Version | None) -> Callee:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from agentic_dsl import codes
-from agentic_dsl.ast import Document
 from agentic_dsl.span import MAX_BYTES, NOWHERE, Source, Span
+
+if TYPE_CHECKING:
+    from agentic_dsl.ast import Document
 
 
 def source_of(raw: bytes, path: str) -> Source:
@@ -14,7 +18,8 @@ def source_of(raw: bytes, path: str) -> Source:
 
 def document_of(raw: bytes, path: str) -> Document:
     """The document in a file. One that cannot be read as text is a document with that finding."""
-    from agentic_dsl.compiler.parse.document import parse  # reads grammars; a warm cache needs no parser
+    from agentic_dsl.ast import Document  # builds the node types; a warm cache needs neither them nor the parser
+    from agentic_dsl.compiler.parse.document import parse
 
     if len(raw) > MAX_BYTES:
         message, help_ = f"the file is larger than {MAX_BYTES >> 20} MiB", "split the document into several files"

@@ -17,7 +17,7 @@ import typer
 from agentic_dsl.cli.app import PROGRAM, build_app
 from agentic_dsl.cli.options import SETTING_OF_FIELD
 from agentic_dsl.cli.settings import SETTINGS
-from agentic_dsl.codes import ALL_CODES
+from agentic_dsl.codes import ALL_CODES, SKILL_CODES
 from agentic_dsl.constraints import Constraints
 from agentic_dsl.node_table import DEPRECATED_TYPES, NODE_TABLE, FieldKind, FieldSpec, Generated, NodeSpec
 
@@ -38,6 +38,10 @@ _FAMILIES = {
     "ADL7": "What the caller of a generation asked for",
     "ADL8": "What could be better (`lint` only)",
     "ADL9": "Who else reads it (`lint` only)",
+    "SKL0": "Files of a skill",
+    "SKL1": "Front matter of a skill",
+    "SKL2": "Body and resources of a skill",
+    "SKL3": "Skills together",
 }
 
 
@@ -84,7 +88,7 @@ def codes_page() -> str:
         rows += [
             f"| `{code.code}` | {code.name} | {code.severity.value} | {_cell(code.summary)} |"
             f" {f'`{code.standard}`' if code.standard else ''} |"
-            for code in ALL_CODES
+            for code in (*ALL_CODES, *SKILL_CODES)
             if code.code.startswith(prefix)
         ]
         parts += [f"## {prefix}xx: {title}", "\n".join(rows)]
@@ -152,16 +156,21 @@ _FOLDERS = {
     "compiler/lint": "Rules as data, and what lints with them",
     "compiler/lint/formats": "What lint prints, one form a file",
     "compiler/grammar": "Constraints to grammar",
+    "compiler/compatibility": "Two versions of a library compared",
+    "skills": "Instructions for a model, found and chosen",
     "runtime": "Tokenizers, masks, prompts, generation",
     "runtime/matcher": "Which tokens may come next",
     "runtime/engines": "What runs a model",
+    "runtime/engines/embedded": "A model in this process, and what is kept of what it read",
     "runtime/engines/http": "What engines behind servers share",
+    "runtime/prefix_cache": "Which beginnings of prompts are kept",
     "runtime/batching": "Requests together",
     "runtime/subgraph_cache": "Answers that are kept",
     "runtime/observation": "Who is told of every request",
     "runtime/plugins": "Our matcher in other people's engines",
     "runtime/service": "Somebody else's server, supervised",
     "cli": "The command line, one file a command",
+    "cli/language_server": "What editors ask and are told, one feature a file",
     "cli/drawing": "Subgraphs drawn, one form a file",
 }
 """Folder → what lives there, in the order of the flow."""

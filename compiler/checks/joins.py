@@ -61,11 +61,12 @@ def _check_sources(context: CheckContext, place: Place) -> Iterator[Diagnostic]:
         if link.target.kind is TargetKind.NODE and link.target.node not in incoming:
             yield from _not_leading(context, place, link)
     if all(link.target.is_known for link in links):
-        for index, edge in incoming.items():
+        for index in incoming:
             if index not in named:
                 source = graph.places[index].node
+                # The list is where the help wants the name, and what was changed last, as a rule.
                 yield codes.JOIN_WAIT_FOR.at(
-                    edge_span(context, edge),
+                    place.node.at(*links[0].path[:-1]),
                     f'node "{source.id}" leads to join "{place.node.id}", which does not wait for it',
                     help=f'name "{source.id}" in the wait_for of "{place.node.id}"',
                 )

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import agentic_dsl
-from agentic_dsl.ast import Document
 from agentic_dsl.codes import ALL_CODES
+from agentic_dsl.compiler.library_names import BUILTIN_FOLDER
 from agentic_dsl.compiler.lint.finding import Finding, Linted
 from agentic_dsl.compiler.lint.fix import Edit, Fix
 from agentic_dsl.compiler.lint.suppressions import Suppression, Suppressions
@@ -54,11 +54,11 @@ def toolkit_digest() -> str:
     """What changes whenever the toolkit may judge differently: the size and time of each of its files."""
     root = Path(agentic_dsl.__file__).parent
     digest = hashlib.sha256(sys.version.encode())
-    for folder in (root, root / "compiler", root / "grammars"):
+    for folder in (root, root / "compiler", root / "grammars", BUILTIN_FOLDER):
         for where, below, names in os.walk(folder, followlinks=True):
             below[:] = [] if folder == root else sorted(name for name in below if name != "__pycache__")
             for name in sorted(names):
-                if name.endswith((".py", ".lark")):
+                if name.endswith((".py", ".lark", ".md")):
                     status = os.stat(os.path.join(where, name))
                     digest.update(f"{where}/{name}:{status.st_size}:{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
@@ -131,4 +131,4 @@ def _unpacked(record: Any, source: Source) -> Linted:
         Suppression(prefix, Span(*places[:2]), Span(*places[2:4]), alone, Span(*places[4:6]))
         for prefix, alone, *places in record["suppressions"]
     )
-    return Linted(Document(source=source), findings, Suppressions(suppressions))
+    return Linted(source, findings, Suppressions(suppressions))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from agentic_dsl.ast import Document
 from agentic_dsl.compiler.lint.fix import Fix
 from agentic_dsl.compiler.lint.suppressions import Suppressions
 from agentic_dsl.diagnostics import Diagnostic
 from agentic_dsl.span import Source
+
+if TYPE_CHECKING:
+    from agentic_dsl.ast import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,13 @@ class Linted:
     Attributes:
         findings: in order of place.
         suppressions: the comments that leave findings out.
+        document: None where the results were remembered, so that nothing was parsed.
     """
 
-    document: Document
+    source: Source
     findings: tuple[Finding, ...]
     suppressions: Suppressions
+    document: Document | None = None
 
 
 @dataclass(frozen=True, slots=True)

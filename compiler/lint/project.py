@@ -52,20 +52,26 @@ class Project:
     def fix(self, name: str, selection: Selection, *, unsafe: bool) -> tuple[Linted, int]:
         """A document with the fixes of its findings applied, and how many were.
 
-        Fixes after which the text could no longer be read are taken back, and a file that is no text is left alone.
+        Fixes after which less of the text could be read are taken back, and a file that is no text is left alone.
         """
-        linted = self._lint(self.documents[name])
-        if any(d.kind in _UNREAD for d in linted.document.diagnostics):
+        document = self.documents[name]
+        linted = self._lint(document)
+        if any(d.kind in _UNREAD for d in document.diagnostics):
             return linted, 0  # the text is not what the file holds, so it must not be written back
         total = 0
         for _ in range(_ROUNDS):
-            text = linted.document.source.text
+            text = document.source.text
             fixes = [f.fix for f in judged(linted, selection) if f.fix is not None and (f.fix.safe or unsafe)]
             fixed, applied = apply_fixes(text, fixes)
             if fixed == text:
                 break
-            document = parse(fixed, path=name)
-            if document.has_errors and not linted.document.has_errors:
+            mended = parse(fixed, path=name)
+            if _errors(mended) > _errors(document):
                 break
-            linted, total = self._lint(document), total + applied
+            document, linted, total = mended, self._lint(mended), total + applied
         return linted, total
+
+
+def _errors(document: Document) -> int:
+    """How much of a document the parser could not read."""
+    return sum(finding.is_error for finding in document.diagnostics)

@@ -21,7 +21,7 @@ def judged(linted: Linted, selection: Selection = _EVERYTHING) -> tuple[Finding,
     A comment is unused when no finding that is asked for is left out by it. One that names a code that is not asked for
     is let alone: whoever runs with other selectors may need it.
     """
-    document, wanted = linted.document, selection.wanted(linted.document.source.path or "")
+    text, wanted = linted.source.text, selection.wanted(linted.source.path or "")
     found = [finding for finding in linted.findings if finding.diagnostic.code in wanted]
     suppressions = linted.suppressions.found
     if not suppressions:
@@ -31,7 +31,7 @@ def judged(linted: Linted, selection: Selection = _EVERYTHING) -> tuple[Finding,
     if codes.UNUSED_SUPPRESSION.code in wanted:
         asked = {code[:length] for code in wanted for length in range(len(code) + 1)}
         unused = [s for s in suppressions if s.prefix in asked and _key(s) not in coverage.used]
-        shown += [Finding(_finding(s, document.source.text), _fix(s, document.source.text)) for s in unused]
+        shown += [Finding(_finding(s, text), _fix(s, text)) for s in unused]
     return tuple(sorted(shown, key=lambda f: _place(f.diagnostic)))
 
 

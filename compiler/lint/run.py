@@ -42,7 +42,7 @@ def lint_document(
         suppressions = find_suppressions(document)
         found += suppressions.broken
         findings = tuple(Finding(d, _mend(context, d)) for d in in_order(found))
-    return Linted(document, findings, suppressions)
+    return Linted(document.source, findings, suppressions, document)
 
 
 def linted(context: LintContext, too_large: bool) -> Iterator[Diagnostic]:

@@ -10,12 +10,15 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agentic_dsl import codes
-from agentic_dsl.ast import Document
 from agentic_dsl.compiler.lint.selection import selector
 from agentic_dsl.diagnostics import Diagnostic
 from agentic_dsl.span import Span
+
+if TYPE_CHECKING:
+    from agentic_dsl.ast import Document
 
 _COMMENT = re.compile(r"<!--[ \t]*adl[ \t]*:[ \t]*(?P<body>[^\n]*?)[ \t]*(?:-->|(?P<open>$))", re.MULTILINE)
 _WORD = re.compile(r"[^\s,]+")

@@ -24,8 +24,11 @@ _CACHED = 8192
 
 _COMPONENTS = r"[0-9]{1,18}(?:\.[0-9]{1,18}){0,2}"
 _PATH = re.compile(rf"(?:/{SEGMENT.pattern})++")
+_PAIR = re.compile(r"""([A-Za-z0-9_]++)=(\{\{[^"'{}]*+\}\}|[^&#%\s{}]*+)""")
+"""One input of a query as most are written: nothing is encoded, and a template holds no strings."""
 _STATIC = re.compile(
-    rf"(?P<path>{_PATH.pattern})(?:@v(?P<version>{_COMPONENTS}))?|(?P<id>{SEGMENT.pattern})|(?P<all>@all)"
+    rf"(?P<path>{_PATH.pattern})(?:@v(?P<version>{_COMPONENTS}))?(?:\?(?P<query>{_PAIR.pattern}(?:&{_PAIR.pattern})*+))?"
+    rf"|(?P<id>{SEGMENT.pattern})|(?P<all>@all)"
 )
 _VERSION = re.compile(rf"v?({_COMPONENTS})")
 _RANGE = re.compile(rf"(?:v|(?P<operator>[\^~]))?(?P<version>{_COMPONENTS})")
@@ -162,7 +165,8 @@ def form_by_pattern(text: str) -> Form | None:
     if match["all"]:
         return Form(ReferenceKind.ALL)
     version = _version_of(match["version"]) if match["version"] else None
-    return static_form(Path(tuple(match["path"][1:].split("/"))), version, ())
+    query = tuple(_PAIR.findall(match["query"])) if match["query"] else ()
+    return static_form(Path(tuple(match["path"][1:].split("/"))), version, query)
 
 
 def form_by_grammar(text: str) -> Form:

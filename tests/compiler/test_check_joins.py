@@ -57,7 +57,7 @@ def test_both_ways_of_one_node_may_meet_again_before_a_join() -> None:
 
 def test_a_join_waits_for_all_that_lead_to_it() -> None:
     found = only(forked(j="join: {wait_for: [a]}"))
-    assert found[:3] == ("ADL211", "j", 'node "b" leads to join "j", which does not wait for it')
+    assert found[:3] == ("ADL211", "[a]", 'node "b" leads to join "j", which does not wait for it')
 
 
 def test_a_join_waits_for_nobody_else() -> None:

@@ -15,7 +15,9 @@ def concise(reports: Sequence[FileReport]) -> str:
             place = report.source.position(finding.diagnostic.span.start)
             star = " [*]" if finding.fix is not None else ""
             message = one_line(finding.diagnostic.message)
-            lines.append(f"{report.path}:{place.line}:{place.column}: {finding.diagnostic.code}{star} {message}\n")
+            lines.append(
+                f"{one_line(report.path)}:{place.line}:{place.column}: {finding.diagnostic.code}{star} {message}\n"
+            )
     return "".join(lines)
 
 

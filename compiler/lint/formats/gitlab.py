@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 
 from agentic_dsl.compiler.lint.finding import FileReport
+from agentic_dsl.compiler.lint.formats.report_paths import report_path
 from agentic_dsl.diagnostics import Severity
 
 _LEVELS = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.INFO: "info"}
@@ -17,7 +18,7 @@ def gitlab(reports: Sequence[FileReport]) -> str:
     issues = []
     seen: dict[str, int] = {}
     for report in reports:
-        path = report.path.replace("\\", "/").removeprefix("./")
+        path = report_path(report.path)
         for finding in report.findings:
             d = finding.diagnostic
             marked = report.source.text[d.span.start : d.span.end][:200]

@@ -36,7 +36,7 @@ def _case(finding: Finding, source: Source, name: str) -> str:
     if not _fails(finding):
         return f"    <testcase name={title} classname={name}><system-out>{text}</system-out></testcase>\n"
     failure = f'<failure message={_attribute(d.message)} type="{d.severity.value}">{text}</failure>'
-    return f'    <testcase name={title} classname={name} line="{place.line}">{failure}</testcase>\n'
+    return f"    <testcase name={title} classname={name}>{failure}</testcase>\n"
 
 
 def _fails(finding: Finding) -> bool:

@@ -6,9 +6,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 from agentic_dsl.compiler.lint.finding import FileReport, Finding
+from agentic_dsl.compiler.lint.formats.report_paths import report_uri
 from agentic_dsl.compiler.lint.registry import BY_CODE, RULES
 from agentic_dsl.diagnostics import Severity
 from agentic_dsl.span import Source, Span
@@ -35,7 +35,7 @@ def sarif(reports: Sequence[FileReport], *, version: str | None) -> str:
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "artifacts": [{"location": {"uri": _uri(report.path)}} for report in reports],
+        "artifacts": [{"location": {"uri": report_uri(report.path)}} for report in reports],
         "results": [
             _result(finding, report, number, index[finding.diagnostic.code])
             for number, report in enumerate(reports)
@@ -59,7 +59,7 @@ def _rule(code: str) -> dict[str, Any]:
 
 def _result(finding: Finding, report: FileReport, number: int, rule: int) -> dict[str, Any]:
     d = finding.diagnostic
-    location = {"uri": _uri(report.path), "index": number}
+    location = {"uri": report_uri(report.path), "index": number}
     marked = report.source.text[d.span.start : d.span.end][:200]
     digest = hashlib.sha256(json.dumps([d.code, d.message, marked]).encode()).hexdigest()
     result: dict[str, Any] = {
@@ -83,7 +83,3 @@ def _result(finding: Finding, report: FileReport, number: int, rule: int) -> dic
 def _region(span: Span, source: Source) -> dict[str, int]:
     start, end = source.position(span.start), source.position(span.end)
     return {"startLine": start.line, "startColumn": start.column, "endLine": end.line, "endColumn": end.column}
-
-
-def _uri(path: str) -> str:
-    return quote(path.replace("\\", "/").removeprefix("./"))

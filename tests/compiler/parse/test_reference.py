@@ -247,6 +247,9 @@ _PIECES = st.sampled_from(
 _TEXTS = st.one_of(
     st.lists(_PIECES, max_size=10).map("".join),
     st.from_regex(r"(/(lib|main|self|a)){1,3}(@v[0-9](\.[0-9]){0,2})?", fullmatch=True),
+    st.from_regex(
+        r"""/lib/a(@v1)?\?([a_]{0,2}=([a=?+"'é]{0,2}|%2B|\{\{[ a&=?'"}]{0,4}\}\})&?){0,3}[ #&]?""", fullmatch=True
+    ),
 )
 
 

@@ -19,9 +19,11 @@ def mend_spelling(context: LintContext, finding: Diagnostic) -> Fix | None:
         return None
     new, implied = DEPRECATED_TYPES[node.spelling]
     key = node.spans.keys.get(("type",))
-    if key is None:
-        return None
     text = context.text
+    if key is None or text[: key.start].rstrip().endswith("?"):
+        return None  # no line can be written before the key of a "? key"
+    if text[finding.span.start : finding.span.end].strip("\"'") != node.spelling:
+        return None  # a text of several lines, whose end is not that of its last word
     missing = [(name, value) for name, value in implied.items() if (name,) not in node.spans.keys]
     lines = [f"{name}: {value if isinstance(value, str) else json.dumps(value)}" for name, value in missing]
     edits = []
