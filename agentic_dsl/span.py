@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,9 @@ class Position(NamedTuple):
 
     line: int
     column: int
+
+
+_LINE_END = re.compile(r"\r\n?|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +50,7 @@ class Source:
 
     @cached_property
     def _line_starts(self) -> list[int]:
-        starts = [0]
-        text = self.text
-        at = 0
-        while True:
-            newline = text.find("\n", at)
-            carriage = text.find("\r", at)
-            if newline < 0 and carriage < 0:
-                return starts
-            if newline < 0 or 0 <= carriage < newline:
-                at = carriage + (2 if text.startswith("\r\n", carriage) else 1)
-            else:
-                at = newline + 1
-            starts.append(at)
+        return [0, *(found.end() for found in _LINE_END.finditer(self.text))]
 
     def position(self, offset: int) -> Position:
         """The line and column of an offset; offsets outside the text are clamped."""

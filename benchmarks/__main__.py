@@ -14,6 +14,7 @@ ALL = (
     "bench_subgraph_cache",
     "bench_batches",
     "bench_lint",
+    "lint_mutations",
     "bench_language_server",
     "bench_radix_tree",
     "bench_prefix_policy",

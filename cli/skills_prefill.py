@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -52,7 +53,9 @@ def prefill(
     names = [skill.name for skill in registry.skills if not only or skill.name in only]
     wanted = constraints.to_constraints(settings, output)
     prompts = skill_prompts(registry, wanted, names)
-    with closing(engine.to_config(settings).open()) as opened, _progress(output, names) as on_done:
+    # Without the queue: this command asks for one thing at a time, and of the engine itself.
+    config = replace(engine.to_config(settings), batch={})
+    with closing(config.open()) as opened, _progress(output, names) as on_done:
         saves = isinstance(opened, Prefills)
         done = _prefilled(opened, dict(zip(names, prompts, strict=True)), save=saves, on_done=on_done)
     saved = all(one.saved for one in done)

@@ -246,7 +246,18 @@ class Resolver:
         text = str(path)
         if (found := self._nodes_by_path.get(text) or self._blocks_by_path.get(text)) is not None:
             return found
-        return _OUTSIDE if text in self.outside else None
+        return _OUTSIDE if text in self.outside or self._is_in_unread_block(path) else None
+
+    def _is_in_unread_block(self, path: Path) -> bool:
+        """Whether a path lies below a block that could not be read: nobody knows what is in there."""
+        return bool(self._unread) and any(
+            str(Path(path.segments[:size])) in self._unread for size in range(1, len(path.segments))
+        )
+
+    @cached_property
+    def _unread(self) -> frozenset[str]:
+        blocks = self.document.blocks
+        return frozenset(str(block.path) for block in blocks if isinstance(block, Opaque) and block.path is not None)
 
     def _resolve_alias(self, path: Path) -> Target | None:
         alias = _ALIASES.get(path.segments[0])

@@ -67,9 +67,7 @@ class VllmServerPrefixes(WarmedPrefixes):
             EngineError: a selector was given, the server does not let clients do it, or requests are running.
         """
         self._require_everything(selector)
-        done = self._answer(
-            Ask(path=RESET_PATH, read=_read_reset, body=b"{}", at_root=True, timeout=_SECONDS), "evict"
-        )
+        done = self._answer(Ask(path=RESET_PATH, read=_read_reset, body=b"{}", at_root=True, timeout=_SECONDS), "evict")
         if not done:
             raise EngineError(
                 "the server drops nothing while requests are running", help="evict again when they have their answers"

@@ -173,3 +173,38 @@ def test_a_document_may_call_its_own_library_block() -> None:
 
 def test_standard_contracts_need_no_library() -> None:
     assert codes_of(subgraph("- {id: s, type: start, next: ['/lib/human/approval@v1?request=ok']}")) == []
+
+
+def test_a_reference_below_a_block_that_cannot_be_read_is_not_judged() -> None:
+    mended = BROKEN_BLOCK.replace("     next: [", '    next: ["/main/two/a"]')
+    assert codes_of(BROKEN_BLOCK + CALLS_IT) == ["ADL101"]
+    assert codes_of(BROKEN_BLOCK + CALLS_IT.replace("/go", "/gone")) == ["ADL101"]
+    assert "ADL301" not in codes_of(mended + CALLS_IT)
+    assert "ADL301" in codes_of(mended + CALLS_IT.replace("/go", "/gone"))
+
+
+BROKEN_BLOCK = """### AgenticDSL `/main`
+```yaml
+# --- BEGIN AgenticDSL ---
+graph_type: subgraph
+nodes:
+  - id: go
+    type: start
+     next: [
+# --- END AgenticDSL ---
+```
+"""
+
+CALLS_IT = """
+### AgenticDSL `/main/two`
+```yaml
+# --- BEGIN AgenticDSL ---
+graph_type: subgraph
+nodes:
+  - id: a
+    type: assign
+    assign: {x: 1}
+    next: ["/main/go"]
+# --- END AgenticDSL ---
+```
+"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -177,8 +177,8 @@ class Reading:
 
 
 @pytest.fixture
-def kept() -> Iterator[TransformersPrefixes]:
-    yield TransformersPrefixes(Reading())  # type: ignore[arg-type]  # as much of an engine as is used
+def kept() -> TransformersPrefixes:
+    return TransformersPrefixes(Reading())  # type: ignore[arg-type]  # as much of an engine as is used
 
 
 def test_the_transformers_engine_does_every_call_on_its_cache(kept: TransformersPrefixes) -> None:

@@ -124,5 +124,7 @@ def test_several_servers_are_refused_because_a_warm_up_reaches_one() -> None:
 
 
 def test_samples_of_other_counters_are_left_out() -> None:
-    counts = counts_of([("vllm:prefix_cache_queries", 32.0), ("vllm:prompt_tokens", 9.0), ("vllm:prefix_cache_hits", 16)])
+    counts = counts_of(
+        [("vllm:prefix_cache_queries", 32.0), ("vllm:prompt_tokens", 9.0), ("vllm:prefix_cache_hits", 16)]
+    )
     assert (counts.asked, counts.reused) == (32, 16)
