@@ -29,6 +29,7 @@ from rich.progress import track
 from agentic_dsl.compiler.pipeline import compile as compile_spec
 from agentic_dsl.constraints import Constraints
 from agentic_dsl.runtime.engines.base import EngineRequest, Message, Prompt
+from agentic_dsl.runtime.engines.forced_text import common_prefix
 from agentic_dsl.runtime.engines.transformers import TransformersEngine
 from agentic_dsl.runtime.jobs import engine_request
 from agentic_dsl.runtime.prefill import prefill_all
@@ -94,15 +95,10 @@ def minimum(engine: TransformersEngine, asked: Sequence[EngineRequest]) -> int:
     computed = 0
     for request in asked:
         ids = prompt_tokens(request.prompt, engine.tokenizer).ids
-        shared = max((_shared(ids, other) for other in known), default=0)
+        shared = max((common_prefix(ids, other) for other in known), default=0)
         computed += len(ids) - min(shared, len(ids) - 1)
         known[ids] = None
     return computed
-
-
-def _shared(one: Sequence[int], other: Sequence[int]) -> int:
-    pairs = zip(one, other, strict=False)
-    return next((at for at, (mine, yours) in enumerate(pairs) if mine != yours), min(len(one), len(other)))
 
 
 def first_of_each(asked: Sequence[EngineRequest]) -> list[EngineRequest]:

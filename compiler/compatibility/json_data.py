@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from agentic_dsl.compiler.grammar.value_rules import kind_of
+
 LEAST: Mapping[str, str] = {
     "minimum": "number",
     "exclusiveMinimum": "number",
@@ -67,31 +69,12 @@ def widened(types: frozenset[str]) -> frozenset[str]:
     return types | {"integer"} if "number" in types else types
 
 
-def type_of(value: Any) -> str:
-    """The narrowest type of a value."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case int():
-            return "integer"
-        case float():
-            return "integer" if value.is_integer() else "number"
-        case str():
-            return "string"
-        case Mapping():
-            return "object"
-        case _:
-            return "array"
-
-
 def meets_bound(value: Any, keyword: str, bound: Any) -> bool:
     """Whether one value meets a keyword of `LEAST` or `MOST`; values of other types do."""
     if not is_number(bound):
         return False
     about = LEAST.get(keyword) or MOST[keyword]
-    if type_of(value) not in widened(frozenset({about})):
+    if kind_of(value) not in widened(frozenset({about})):
         return True
     size = value if about == "number" else len(value)
     match keyword:

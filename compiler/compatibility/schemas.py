@@ -17,11 +17,11 @@ from agentic_dsl.compiler.compatibility.json_data import (
     items_of,
     meets_bound,
     members_of,
-    type_of,
     types_named,
     value_key,
     widened,
 )
+from agentic_dsl.compiler.grammar.value_rules import kind_of
 
 Conjunction = tuple[Any, ...]
 """Schemas that hold together: mappings, ``True`` or ``False``, as data of a document."""
@@ -161,10 +161,10 @@ class _Comparison:
         if values is None:
             return False
         types = [widened(types_named(n["type"])) for n in narrow if "type" in n]
-        possible = [value for value in values if all(type_of(value) in named for named in types)]
+        possible = [value for value in values if all(kind_of(value) in named for named in types)]
         self.steps += len(possible)
         if key == "type":
-            return all(type_of(value) in widened(types_named(bound)) for value in possible)
+            return all(kind_of(value) in widened(types_named(bound)) for value in possible)
         if key in ("enum", "const"):
             allowed = {self._key(value) for value in (items_of(bound) if key == "enum" else (bound,))}
             return all(self._key(value) in allowed for value in possible)

@@ -8,6 +8,7 @@ token. The rules and their argument: ``docs/decisions/0010-jump-forward.md``.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,7 +122,7 @@ class ForcedText:
         return [*single, *([_WIDE] if len(ascii_bytes) < len(longest) else []), *whole]
 
 
-def common_prefix(one: list[int], other: list[int]) -> int:
+def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
     """How many tokens two sequences begin with alike."""
     shorter = min(len(one), len(other))
     return next((at for at in range(shorter) if one[at] != other[at]), shorter)

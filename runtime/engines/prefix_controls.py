@@ -219,7 +219,7 @@ PREFIX_CONTROLS: Mapping[EngineName, PrefixControls] = {
     "sglang": _nothing(
         "SGLang",
         "no SGLang server could be run to try its calls, so none is made",
-        "let prefill_all ask for one token of each prompt, which its cache keeps",
+        "use prefill_all, whose requests for one token are like any others",
     ),
 }
 """Engine → what it does; behind ``openai`` only a vLLM server does it."""

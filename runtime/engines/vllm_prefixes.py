@@ -28,6 +28,7 @@ class VllmPrefixes(WarmedPrefixes):
             engine: open; with ``disable_log_stats=False`` among its options where `statistics` is to be asked for.
         """
         super().__init__(engine, PREFIX_CONTROLS["vllm"])
+        # Its loop and configuration are read below: to callers, `VllmEngine` shows nothing of vLLM.
         self._engine = engine
 
     @property

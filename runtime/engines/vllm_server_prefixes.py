@@ -50,6 +50,7 @@ class VllmServerPrefixes(WarmedPrefixes):
                 "the engine has several servers, and a warm-up reaches one of them",
                 help=self.controls.prefetch.instead,
             )
+        # Its client is used below, for the same key, certificates and limits.
         self._engine = engine
 
     def statistics(self) -> PrefixCounts:
