@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentic_dsl.cli import settings as names
+from agentic_dsl.cli.output import Output
 from agentic_dsl.cli.settings import Settings
+from agentic_dsl.cli.skill_findings import note_findings
 from agentic_dsl.errors import UsageError
 from agentic_dsl.runtime.engines.registry import ENGINES, EngineName
 
@@ -83,7 +85,7 @@ class EngineOptions:
     ] = None
 
     @contextmanager
-    def opened(self, settings: Settings) -> Iterator[AgenticLLM]:
+    def opened(self, settings: Settings, output: Output | None = None) -> Iterator[AgenticLLM]:
         """The model that these options name, until the command is done with it."""
         from agentic_dsl.runtime.folders import cache_folder
         from agentic_dsl.runtime.generation import AgenticLLM
@@ -94,7 +96,7 @@ class EngineOptions:
         from agentic_dsl.skills.usage import FILE, SkillUsage
 
         trace = settings.value(names.TRACE, self.trace)
-        chosen = self.task_skills(settings)
+        chosen = self.task_skills(settings, output)
         told = [TraceWriter(trace)] if trace is not None else []
         counting = [SkillUses(SkillUsage(cache_folder() / FILE))] if chosen is not None else []
         observers = Observers.installed(*told, *counting) if told or counting else Observers()
@@ -102,8 +104,11 @@ class EngineOptions:
         with closing(self.to_config(settings).open()) as engine:
             yield AgenticLLM(engine, subgraph_cache=cache, skills=chosen, observers=observers)
 
-    def task_skills(self, settings: Settings) -> TaskSkills | None:
-        """What chooses skills, None where the command line and the settings name no folder and no skill."""
+    def task_skills(self, settings: Settings, output: Output | None = None) -> TaskSkills | None:
+        """What chooses skills, None where the command line and the settings name no folder and no skill.
+
+        ``output`` is told of skills that cannot be used.
+        """
         folders = settings.value(names.SKILLS, None if self.skills is None else tuple(self.skills))
         if not folders and not self.skill:
             return None
@@ -113,6 +118,8 @@ class EngineOptions:
         from agentic_dsl.skills.registry import SkillRegistry
 
         registry = SkillRegistry.load(folders or default_roots())
+        if output is not None:
+            note_findings(registry, output)
         return TaskSkills(SkillDetector(registry), explicit=tuple(self.skill or ()))
 
     def to_config(self, settings: Settings) -> EngineConfig:

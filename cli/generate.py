@@ -84,11 +84,11 @@ def generate(
     task = _task(prompt, constraints)
     wanted = constraints.to_constraints(settings, out)
     if dry_run:
-        _dry_run(task, wanted, engine.task_skills(settings), out, output)
+        _dry_run(task, wanted, engine.task_skills(settings, out), out, output)
         return
     config = engine.to_config(settings)
     loads = str(config.options.get("model", config.backend))
-    request = _Request(task, wanted, partial(engine.opened, settings), loads, engine.sampling(settings, n), n)
+    request = _Request(task, wanted, partial(engine.opened, settings, out), loads, engine.sampling(settings, n), n)
     generations = [_streamed(request, out)] if stream else _answers(request, out)
     _print(generations, out, output, stream=stream)
     if not all(generation.valid for generation in generations):

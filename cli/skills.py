@@ -14,6 +14,7 @@ from agentic_dsl.cli import findings
 from agentic_dsl.cli.options import FormatOption, QuietOption, output_of
 from agentic_dsl.cli.output import FINDINGS, Output, plural
 from agentic_dsl.cli.settings import Settings
+from agentic_dsl.cli.skill_findings import note_findings
 from agentic_dsl.cli.table import table
 from agentic_dsl.errors import UsageError
 
@@ -154,13 +155,6 @@ def registry_of(roots: list[Path] | None) -> SkillRegistry:
     from agentic_dsl.skills.registry import SkillRegistry
 
     return SkillRegistry.load(_roots(roots))
-
-
-def note_findings(registry: SkillRegistry, output: Output) -> None:
-    """Says that skills have errors, for commands that go on without them."""
-    errors = sum(diagnostic.is_error for diagnostic in registry.diagnostics)
-    if errors:
-        output.note(f"{plural(errors, 'error')} in other skills: run `agentic-dsl skills validate`")
 
 
 def _roots(roots: list[Path] | None) -> list[Path]:

@@ -11,7 +11,8 @@ from agentic_dsl.cli.inputs import STDIN, read_text
 from agentic_dsl.cli.options import FormatOption, QuietOption, output_of
 from agentic_dsl.cli.output import FINDINGS, Output
 from agentic_dsl.cli.settings import Settings
-from agentic_dsl.cli.skills import RootOption, note_findings, registry_of, skills_app
+from agentic_dsl.cli.skill_findings import note_findings
+from agentic_dsl.cli.skills import RootOption, registry_of, skills_app
 
 if TYPE_CHECKING:
     from agentic_dsl.skills.detection import Detection

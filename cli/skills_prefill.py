@@ -15,7 +15,8 @@ from agentic_dsl.cli.option_groups import takes
 from agentic_dsl.cli.options import ConstraintOptions, FormatOption, QuietOption, output_of
 from agentic_dsl.cli.output import Output, plural
 from agentic_dsl.cli.settings import Settings
-from agentic_dsl.cli.skills import RootOption, note_findings, registry_of, skills_app
+from agentic_dsl.cli.skill_findings import note_findings
+from agentic_dsl.cli.skills import RootOption, registry_of, skills_app
 from agentic_dsl.cli.table import table
 from agentic_dsl.errors import GenerationError, UsageError
 

@@ -188,7 +188,9 @@ class AgenticLLM:
             ConstraintError: the constraints contradict each other. Whatever else `generate_subgraph` raises comes out
                 of the stream.
         """
-        (task,), library = self._equipped([task_of(prompt, options)]), options.get("library")
+        task, library = task_of(prompt, options), options.get("library")
+        if self.skills is not None:
+            task = self.skills.equipped_task(task)
         proven = ProvenNodes(changed(task.constraints, **task.changes), library)
 
         def run(on_token: OnToken) -> Generation:
@@ -341,10 +343,7 @@ class AgenticLLM:
         return generations
 
     def _jobs(self, tasks: Sequence[Task], library: Library | None) -> Jobs:
-        return Jobs.of(self._equipped(tasks), library)
-
-    def _equipped(self, tasks: Sequence[Task]) -> Sequence[Task]:
-        return tasks if self.skills is None else self.skills.equipped(tasks)
+        return Jobs.of(tasks, library, None if self.skills is None else self.skills.equipped_task)
 
     def _call(self, tasks: Sequence[Task]) -> Call:
         return self.observers.call(self.engine.name, len(tasks), has_cache=self.cache is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -77,13 +77,22 @@ class Jobs:
     library: Library | None = None
 
     @classmethod
-    def of(cls, tasks: Sequence[Task], library: Library | None = None) -> Jobs:
-        """Compiles every contract, each different one once."""
+    def of(
+        cls, tasks: Sequence[Task], library: Library | None = None, equip: Callable[[Task], Task] | None = None
+    ) -> Jobs:
+        """Compiles every contract, each different one once.
+
+        Args:
+            tasks: in the order of the call.
+            library: see the attribute.
+            equip: gives a task its skills; what it raises is that task's outcome.
+        """
         jobs: list[Job] = []
         failed: dict[int, Generation] = {}
         specs: dict[str, CompiledSpec] = {}
-        for number, task in enumerate(tasks):
+        for number, given in enumerate(tasks):
             try:
+                task = given if equip is None else equip(given)
                 wanted = changed(task.constraints, **task.changes)
                 spec = specs.get(wanted.digest) or specs.setdefault(wanted.digest, compile(wanted))
                 request = engine_request(task.prompt, spec, task.sampling, task.skills or ())

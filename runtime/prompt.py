@@ -16,7 +16,7 @@ from agentic_dsl.paths import GENERATED_END
 from agentic_dsl.runtime.engines.base import Message, Prompt, Role
 from agentic_dsl.runtime.tool_lines import library_line, one_line, tool_lines
 from agentic_dsl.runtime.worked_example import WorkedExample, worked_examples
-from agentic_dsl.skills.request import in_stable_order, skill_segment, spaced
+from agentic_dsl.skills.request import in_order, in_stable_order, skill_segment, spaced
 from agentic_dsl.skills.segments import Segment, SegmentKind
 from agentic_dsl.skills.skill import Skill
 
@@ -45,7 +45,7 @@ def fixed_turns(constraints: Constraints, skills: Sequence[Skill] = ()) -> tuple
         *(skill_segment(skill) for skill in in_stable_order(skills)),
         Segment(SegmentKind.CONTEXT, "contract", "\n\n".join(filter(None, (_data(constraints), _limits(constraints))))),
     ]
-    turns = [Message.of("system", spaced(section for section in sections if section.text))]
+    turns = [Message.of("system", spaced(in_order(section for section in sections if section.text)))]
     # As turns and not as text in the system message: chat models then take them for answers of their own.
     for example in worked_examples(constraints, [spec.type for spec in types]):
         turns += [_example_turn("user", _example_task(example)), _example_turn("assistant", example.text)]

@@ -53,9 +53,12 @@ class TaskSkills:
             UsageError: an explicit skill does not exist, or does not fit the budget.
             ConstraintError: a skill's tools do not fit the task's constraints.
         """
-        return [self._equipped(task) if task.skills is None else task for task in tasks]
+        return [self.equipped_task(task) for task in tasks]
 
-    def _equipped(self, task: Task) -> Task:
+    def equipped_task(self, task: Task) -> Task:
+        """One of them; a task that has its skills stays as it is."""
+        if task.skills is not None:
+            return task
         found = self.detector.detect(
             task.prompt, explicit=self.explicit, token_budget=self.token_budget, limit=self.limit
         )
@@ -73,12 +76,16 @@ class TaskSkills:
 def contract_with(constraints: Constraints, skills: Sequence[Skill]) -> Constraints:
     """A contract with the tools that skills bring behind its own; of tools of one name the first is the one.
 
+    A contract that allows any tool then allows those of the skills; one that allows none stays as it is.
+
     Equal sets of skills give equal contracts, in whatever order they come: tools stand before skills in a prompt, and
     another order of them would begin it anew.
 
     Raises:
         ConstraintError: the tools do not fit the contract.
     """
+    if constraints.tools == ():  # it forbids tools, and no skill may widen it
+        return constraints
     own = constraints.tools or ()
     tools = {tool.name: tool for tool in own}
     for skill in in_stable_order(skills):

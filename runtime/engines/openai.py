@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from agentic_dsl.errors import AgenticDSLError, EngineError, GenerationError, MissingExtraError
 from agentic_dsl.runtime.engines.base import Capabilities, EngineRequest, EngineResult, OnToken
-from agentic_dsl.runtime.engines.http.ask import AttemptFailed, HttpLimits
+from agentic_dsl.runtime.engines.http.ask import Ask, AttemptFailed, HttpLimits, T
 from agentic_dsl.runtime.engines.http.chat_exchange import ChatExchange, Hook, HookFailed, is_too_long
 from agentic_dsl.runtime.engines.http.endpoints import Endpoint, Endpoints
 from agentic_dsl.runtime.engines.http.event_loop import EventLoopThread
@@ -158,6 +158,20 @@ class OpenAIEngine:
             supports_overlay=overlay,
             supports_priority=self._exchange.carries_priority,
         )
+
+    @property
+    def servers(self) -> int:
+        """How many servers share its requests."""
+        return len(self._client.endpoints.all)
+
+    def ask(self, ask: Ask[T]) -> T:
+        """Asks a server something beside answers, with the same key, certificates and limits.
+
+        Raises:
+            AttemptFailed: it gives no answer that can be used.
+        """
+        value, _ = self._thread.run(self._client.ask(ask))
+        return value
 
     def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
         """See `Engine.generate`."""

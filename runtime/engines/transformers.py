@@ -20,6 +20,7 @@ from agentic_dsl.runtime.engines.embedded.model_loading import (
     load_model,
     model_identity,
 )
+from agentic_dsl.runtime.engines.embedded.sessions import Sessions
 from agentic_dsl.runtime.engines.embedded.tensor_files import TensorFiles
 from agentic_dsl.runtime.engines.limits import answer_limit
 from agentic_dsl.runtime.engines.local import LocalEngine, model_error
@@ -101,6 +102,7 @@ class TransformersEngine(BlockingEngine):
             PrefixCache(prefix_cache_bytes, prefix_policy, shelves) if keeps else None
         )
         """Keys and values of what prompts begin with, and the commands on them; None where none are kept."""
+        self._sessions = Sessions(self.prefixes)
         self._engine = LocalEngine(
             self.tokenizer,
             self._open,
@@ -128,7 +130,11 @@ class TransformersEngine(BlockingEngine):
 
     def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
         """See `Engine.generate`."""
-        return self._engine.generate(requests, on_token=on_token)
+        try:
+            return self._engine.generate(requests, on_token=on_token)
+        finally:
+            with self._engine.alone:  # no batch that uses them is running
+                self._sessions.finish(request.hints for request in requests)
 
     def prefill(self, prompt: Prompt, *, save: bool = False) -> Prefilled:
         """See `Prefills.prefill`."""
@@ -161,7 +167,8 @@ class TransformersEngine(BlockingEngine):
             at = end
         return at
 
-    def _open(self, _: Sequence[EngineRequest]) -> LogitsSource:
+    def _open(self, requests: Sequence[EngineRequest]) -> LogitsSource:
         from agentic_dsl.runtime.engines.embedded.model_logits import ModelLogits
 
-        return ModelLogits(self._model, self.prefixes, self.files)
+        programs = [self._sessions.program(request.hints) for request in requests]
+        return ModelLogits(self._model, self.prefixes, self.files, programs)

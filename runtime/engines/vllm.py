@@ -49,7 +49,12 @@ _CPU_ENVIRONMENT = {
 
 
 class VllmEngine:
-    """A model in vLLM. Safe to call from several threads, whose requests are then batched together."""
+    """A model in vLLM. Safe to call from several threads, whose requests are then batched together.
+
+    Attributes:
+        loop: the thread that owns vLLM's engine; `EngineLoop.call` does something with it between two steps.
+        config: vLLM's, never changed.
+    """
 
     def __init__(self, model: str | Path | None = None, *, semantic: bool = True, **options: Any) -> None:
         """Starts vLLM, which takes some 20 seconds or more.
@@ -73,12 +78,12 @@ class VllmEngine:
         self.tokenizer: Tokenizer = load_tokenizer(location)
         self._semantic = semantic
         self._numbers = itertools.count()
-        self._loop = EngineLoop(lambda: _make(name, location, options), _shut_down)
-        engine = self._loop.engine
+        self.loop = EngineLoop(lambda: _make(name, location, options), _shut_down)
+        engine = self.loop.engine
         self._engine_tokenizer = engine.tokenizer
-        self._config = engine.vllm_config
-        self.context_tokens: int = self._config.model_config.max_model_len
-        self._plugin = _plugin_is_active(self._config)
+        self.config = engine.vllm_config
+        self.context_tokens: int = self.config.model_config.max_model_len
+        self._plugin = _plugin_is_active(self.config)
 
     @property
     def name(self) -> str:
@@ -90,9 +95,9 @@ class VllmEngine:
         """See `Engine.capabilities`; what vLLM was configured to do, and whether the plug-in is active in it."""
         return Capabilities(
             supports_streaming=True,
-            supports_prefix_caching=bool(self._config.cache_config.enable_prefix_caching),
+            supports_prefix_caching=bool(self.config.cache_config.enable_prefix_caching),
             supports_overlay=self._semantic and self._plugin,
-            supports_priority=self._config.scheduler_config.policy == "priority",
+            supports_priority=self.config.scheduler_config.policy == "priority",
         )
 
     def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
@@ -118,7 +123,7 @@ class VllmEngine:
 
     def close(self) -> None:
         """See `Engine.close`: ends vLLM; requests that are open get an error."""
-        self._loop.close()
+        self.loop.close()
 
     def _call(self, requests: Sequence[EngineRequest], outbox: Outbox) -> Call:
         """What vLLM is to be asked; requests that cannot begin have their results already."""
@@ -136,11 +141,11 @@ class VllmEngine:
     @contextmanager
     def _running(self, call: Call) -> Iterator[None]:
         """Hands the jobs over; whatever ends the caller ends them."""
-        self._loop.submit(call.jobs)
+        self.loop.submit(call.jobs)
         try:
             yield
         except BaseException:
-            self._loop.abort([job.request_id for job in call.jobs])
+            self.loop.abort([job.request_id for job in call.jobs])
             raise
 
     def _begin(self, request: EngineRequest) -> tuple[Answer, dict[str, Any]]:
@@ -179,7 +184,7 @@ class VllmEngine:
             return False
         from agentic_dsl.runtime.plugins.vllm_backend import contract_outcome
 
-        model = self._config.model_config
+        model = self.config.model_config
         return contract_outcome(grammar, model, self._engine_tokenizer, model.get_vocab_size()) == "overlay"
 
 

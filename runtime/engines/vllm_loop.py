@@ -47,6 +47,23 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class _Errand:
+    """Something that is done between two steps; whoever waits gets what it returned, or what went wrong."""
+
+    do: Callable[[Any], Any]
+    done: SimpleQueue[tuple[Any, AgenticDSLError | None]] = field(default_factory=SimpleQueue, repr=False)
+
+    def run(self, engine: Any) -> None:
+        try:
+            self.done.put((self.do(engine), None))
+        # What is wrong with an errand stays with it, as with a request.
+        except Exception as exc:
+            error = EngineError(f"vLLM could not do it: {exc}", help="see the log for what it says")
+            error.__cause__ = exc
+            self.done.put((None, error))
+
+
+@dataclass(frozen=True, slots=True)
 class _NotMade:
     """The engine could not be made."""
 
@@ -70,7 +87,7 @@ class EngineLoop:
             close: lets go of it.
         """
         self._make, self._close = make, close
-        self._inbox: SimpleQueue[Job | list[str] | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Job | _Errand | list[str] | None] = SimpleQueue()
         self._open: dict[str, Job] = {}
         self._ready: SimpleQueue[Any] = SimpleQueue()
         self._gate = threading.Lock()
@@ -100,6 +117,21 @@ class EngineLoop:
         with self._gate:
             if not self._closed:
                 self._inbox.put(request_ids)
+
+    def call(self, do: Callable[[Any], Any]) -> Any:
+        """Does something with vLLM's engine in its thread, while it takes no step; gives what it returns.
+
+        Raises:
+            EngineError: the engine is closed or has failed, or ``do`` raised (the cause).
+        """
+        errand = _Errand(do)
+        with self._gate:
+            self._require_open()
+            self._inbox.put(errand)
+        value, error = errand.done.get()
+        if error is not None:
+            raise error
+        return value
 
     def close(self) -> None:
         """Ends the thread and the engine; requests that are open get an error. Calling it again does nothing."""
@@ -150,6 +182,8 @@ class EngineLoop:
                     return False
                 case Job():
                     self._add(engine, item)
+                case _Errand():
+                    item.run(engine)
                 case _:
                     gone = [name for name in item if self._open.pop(name, None) is not None]
                     if gone:
@@ -183,6 +217,8 @@ class EngineLoop:
                 break
             if isinstance(item, Job):
                 jobs.append(item)
+            elif isinstance(item, _Errand):
+                item.done.put((None, _ended(failed)))
         for job in jobs:
             job.outbox.put((job.row, _ended(failed)))
 

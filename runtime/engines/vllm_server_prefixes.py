@@ -45,12 +45,11 @@ class VllmServerPrefixes(WarmedPrefixes):
             EngineError: it has several base URLs, whose caches are not one.
         """
         super().__init__(engine, PREFIX_CONTROLS["openai"])
-        if len(engine._client.endpoints.all) > 1:
+        if engine.servers > 1:
             raise EngineError(
                 "the engine has several servers, and a warm-up reaches one of them",
                 help=self.controls.prefetch.instead,
             )
-        # Its client is used below, for the same key, certificates and limits.
         self._engine = engine
 
     def statistics(self) -> PrefixCounts:
@@ -76,7 +75,7 @@ class VllmServerPrefixes(WarmedPrefixes):
 
     def _answer(self, ask: Ask[T], call: str) -> T:
         try:
-            value, _ = self._engine._thread.run(self._engine._client.ask(ask))
+            value = self._engine.ask(ask)
         except AttemptFailed as exc:
             if exc.status in (404, 405):
                 support = self.controls.support(call)

@@ -123,6 +123,8 @@ def _arguments(options: ServeOptions, model: _Model, served: str, port: int) -> 
         # With a prompt cut in two, a request that has a seed ends vLLM 0.32 on the CPU, whose random numbers it cannot
         # take back.
         words.append("--no-enable-chunked-prefill")
+    if not any("enable-prompt-tokens-details" in word for word in options.extra):
+        words.append("--enable-prompt-tokens-details")  # without it no answer says what of its prompt was reused
     if options.plugin:
         words += ["--middleware", _ROUTE]
     return [*words, *options.extra]

@@ -62,13 +62,16 @@ def test_git_keeps_the_links_as_links() -> None:
 
 def test_data_files_are_in_the_package_data() -> None:
     assert (ROOT / "agentic_dsl" / "py.typed").exists()
-    patterns = SETUPTOOLS["package-data"]
-    for name in LINKS:
-        for file in (ROOT / name).rglob("*"):
-            if not file.is_file() or file.suffix == ".py" or "__pycache__" in file.parts:
-                continue
-            package = ".".join(("agentic_dsl", *file.parent.relative_to(ROOT).parts))
-            assert any(file.match(pattern) for pattern in patterns.get(package, ())), f"{file} is not shipped"
+    shipped = {
+        file
+        for package, patterns in SETUPTOOLS["package-data"].items()
+        for pattern in patterns
+        for file in ROOT.joinpath(*(package.split(".")[1:] or ["agentic_dsl"])).glob(pattern)
+    }
+    folders = (*LINKS, "agentic_dsl/lib")
+    for file in (file for name in folders for file in (ROOT / name).rglob("*")):
+        if file.is_file() and file.suffix != ".py" and "__pycache__" not in file.parts:
+            assert file in shipped, f"{file} is not shipped"
 
 
 def test_the_core_contract_lists_every_core_module() -> None:

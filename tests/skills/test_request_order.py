@@ -62,7 +62,7 @@ def test_no_skill_comes_before_what_it_requires(data: st.DataObject) -> None:
     skills = []
     for at, letter in enumerate(letters):
         needs = data.draw(st.sets(st.sampled_from(letters[:at]), max_size=3)) if at else set()
-        skills.append(made(letter, "x", requires=" ".join(sorted(needs))))
+        skills.append(made(letter, "x", requires=", ".join(sorted(needs))))
     ordered = in_stable_order(data.draw(st.permutations(skills)))
     assert ordered == in_stable_order(skills)
     seen: set[str] = set()

@@ -105,7 +105,7 @@ def test_the_grammar_alone_can_be_asked_for_and_comes_from_the_mask_store(engine
     from agentic_dsl.runtime.matcher import GrammarMatcher
     from agentic_dsl.runtime.wire import with_contract
 
-    backend = engine._loop.engine.engine_core.engine_core.structured_output_manager.backend
+    backend = engine.loop.engine.engine_core.engine_core.structured_output_manager.backend
     text = with_contract(compile(EIGHT[2]), semantic=False)
     grammar = backend.compile_grammar(StructuredOutputOptions.GRAMMAR, text, set(engine.tokenizer.eos_token_ids))
     assert isinstance(grammar._matcher, GrammarMatcher)
@@ -152,7 +152,7 @@ def test_a_contract_that_only_the_server_refuses_is_refused_with_our_words(engin
 
     def ask(grammar: str) -> None:
         params = SamplingParams(structured_outputs=StructuredOutputsParams(grammar=grammar))
-        running = engine._loop.engine
+        running = engine.loop.engine
         config = running.vllm_config
         params.verify(config.model_config, None, config.structured_outputs_config, running.tokenizer)
 
@@ -172,7 +172,7 @@ def test_grammars_of_others_are_stock_s_own(engine: VllmEngine) -> None:
 
     from agentic_dsl.runtime.plugins.vllm_backend import ContractBackend
 
-    backend = engine._loop.engine.engine_core.engine_core.structured_output_manager.backend
+    backend = engine.loop.engine.engine_core.engine_core.structured_output_manager.backend
     assert isinstance(backend, ContractBackend)
     assert isinstance(backend.compile_grammar(StructuredOutputOptions.GRAMMAR, 'root ::= "x"', {2}), XgrammarGrammar)
     assert isinstance(backend.compile_grammar(StructuredOutputOptions.REGEX, "# agentic-dsl 1 ", {2}), XgrammarGrammar)
@@ -180,7 +180,7 @@ def test_grammars_of_others_are_stock_s_own(engine: VllmEngine) -> None:
 
 
 def test_a_cancelled_request_ends_in_vllm_too_and_the_engine_goes_on(engine: VllmEngine) -> None:
-    running = engine._loop.engine
+    running = engine.loop.engine
     started = threading.Event()
 
     async def cancelled() -> None:
@@ -222,7 +222,7 @@ def test_drafts_are_checked_and_taken_back_without_a_trace(engine: VllmEngine) -
 
     from agentic_dsl.runtime.wire import with_contract
 
-    backend = engine._loop.engine.engine_core.engine_core.structured_output_manager.backend
+    backend = engine.loop.engine.engine_core.engine_core.structured_output_manager.backend
     text = with_contract(compile(EIGHT[0]))
     grammar = backend.compile_grammar(StructuredOutputOptions.GRAMMAR, text, set(engine.tokenizer.eos_token_ids))
     whole = [*engine.tokenizer.encode(grammar._matcher.completion()), engine.tokenizer.eos_token_ids[0]]
@@ -249,7 +249,7 @@ def test_a_stop_token_that_spells_text_is_not_written_before_the_end(engine: Vll
 
     from agentic_dsl.runtime.wire import with_contract
 
-    backend = engine._loop.engine.engine_core.engine_core.structured_output_manager.backend
+    backend = engine.loop.engine.engine_core.engine_core.structured_output_manager.backend
     ends = set(engine.tokenizer.eos_token_ids)
     text = with_contract(compile(EIGHT[1]))
     rows = xgrammar.allocate_token_bitmask(1, backend.vocab_size)

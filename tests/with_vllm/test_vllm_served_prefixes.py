@@ -32,7 +32,7 @@ KNOWN = Prompt((Message("user", "word " * 400),))
 def engine() -> Iterator[OpenAIEngine]:
     environment = os.environ | {"VLLM_SERVER_DEV_MODE": "1"}
     with Server(plan_server(ServeOptions(port=0, extra=ARGUMENTS), environment)) as server:
-        server.wait_until_ready(180)
+        server.wait_until_ready(600)
         engine = OpenAIEngine(base_url=server.base_url, max_retries=0)
         yield engine
         engine.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +88,15 @@ _SAMPLES = 16
 
 
 def model_identity(model: Any, location: str) -> str:
-    """Says which weights these are, in which numbers: what is kept of other ones is of no use.
+    """Says which weights these are, in which numbers, and who computes with them: what is kept of others is of no use.
 
     The hub's revision where there is one; else the sizes of the files and samples of what is in them, because reading
     gigabytes to know their digest takes longer than reading a prompt again.
     """
     revision = getattr(model.config, "_commit_hash", None)
     weights = f"revision {revision}" if revision else _sampled(Path(location))
-    return f"{location} · {weights} · {model.dtype}"
+    libraries = " · ".join(f"{name} {version(name)}" for name in ("torch", "transformers"))
+    return f"{location} · {weights} · {model.dtype} · {libraries}"
 
 
 def _sampled(folder: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from agentic_dsl.runtime.engines.decode import Step
@@ -32,7 +31,11 @@ class ModelLogits:
     """
 
     def __init__(
-        self, model: Any, prefixes: PrefixCache[KeyValues] | None = None, files: TensorFiles | None = None
+        self,
+        model: Any,
+        prefixes: PrefixCache[KeyValues] | None = None,
+        files: TensorFiles | None = None,
+        programs: Sequence[int | None] = (),
     ) -> None:
         """Reads nothing yet.
 
@@ -40,8 +43,10 @@ class ModelLogits:
             model: of transformers.
             prefixes: what it has read before; gains what it reads. None keeps it for this batch alone.
             files: what was saved; only read.
+            programs: who asks, row by row, see `PrefixCache.open_program`; empty where nobody says.
         """
         self._model, self._prefixes, self._files = model, prefixes, files
+        self._programs = tuple(programs)
         self._cache: Any = None
         self._mask: torch.Tensor | None = None
         self.reused: Sequence[int] = ()
@@ -53,7 +58,10 @@ class ModelLogits:
 
         # Not kept: it holds what it read, which the cache below has copies of.
         reader = PrefixReader(self._model, self._prefixes, self._files)
-        known: list[Prefix] = [reader.read(*one) for one in zip_longest(prompts, spans, fillvalue=())]
+        known: list[Prefix] = [
+            reader.read(prompt, spans[row] if spans else (), self._programs[row] if self._programs else None)
+            for row, prompt in enumerate(prompts)
+        ]
         self.reused = [prefix.reused for prefix in known]
         width = max(prefix.length for prefix in known)
         if width:
@@ -119,6 +127,7 @@ class ModelLogits:
         import torch
 
         if self._mask is None:  # nothing is read yet
+            self._programs = tuple(self._programs[row] for row in rows) if self._programs else ()
             return
         chosen = torch.tensor(rows, device=self._mask.device)
         self._mask = self._mask[chosen]

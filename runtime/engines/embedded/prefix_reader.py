@@ -11,6 +11,7 @@ import logging
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise, takewhile
 from typing import Any
 
@@ -72,18 +73,19 @@ class PrefixReader:
         self._able = keeps_everything(model)
         self._here: dict[str, KeyValues] = {}
 
-    def read(self, prompt: Sequence[int], spans: Sequence[Span]) -> Prefix:
+    def read(self, prompt: Sequence[int], spans: Sequence[Span], program: int | None = None) -> Prefix:
         """The beginning of a prompt up to the question.
 
         Args:
             prompt: its tokens.
             spans: what they are for; none, or a model with a cache of another kind: nothing is read ahead.
+            program: who asks, see `PrefixCache.open_program`.
         """
         ends = tuple(stops(spans, len(prompt))) if self._able else ()
         if not ends:
             return Prefix()
         tokens = array("i", prompt[: ends[-1]])
-        pieces = self._known(tokens, ends)
+        pieces = self._known(tokens, ends, program)
         at = reused = sum(piece.tokens for piece in pieces)
         self._write_known(tokens, pieces, [end for end in ends if end <= at])
         is_new = at < len(tokens)
@@ -106,14 +108,15 @@ class PrefixReader:
             pieces.append(piece)
             at = end
         if is_new and self._prefixes is not None:
-            self._keep(self._prefixes, tokens, pieces, spans)
+            whole = tuple(takewhile(lambda span: span.end <= len(tokens), spans))
+            self._prefixes.insert(tokens, partial(between, tuple(pieces)), whole, program=program)
         return Prefix(tuple(pieces), at, reused)
 
-    def _known(self, tokens: array[int], ends: Sequence[int]) -> list[KeyValues]:
+    def _known(self, tokens: array[int], ends: Sequence[int], program: int | None) -> list[KeyValues]:
         """The whole segments that the cache holds."""
         if self._prefixes is None:
             return []
-        with self._prefixes.acquire(tokens) as lease:
+        with self._prefixes.acquire(tokens, program=program) as lease:
             length = max((end for end in ends if end <= lease.length), default=0)
             return up_to(lease.payloads, length)
 
@@ -153,10 +156,3 @@ class PrefixReader:
                 logits_to_keep=1,
             )
         return write_in_place(answer.past_key_values)
-
-    @staticmethod
-    def _keep(
-        prefixes: PrefixCache[KeyValues], tokens: array[int], pieces: Sequence[KeyValues], spans: Sequence[Span]
-    ) -> None:
-        whole = takewhile(lambda span: span.end <= len(tokens), spans)
-        prefixes.insert(tokens, lambda start, end: between(pieces, start, end), tuple(whole))

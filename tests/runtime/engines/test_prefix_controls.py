@@ -18,7 +18,6 @@ from agentic_dsl.runtime.engines.base import (
     Prompt,
     Stats,
 )
-from agentic_dsl.runtime.engines.prefills import Prefilled
 from agentic_dsl.runtime.engines.prefix_controls import (
     PREFIX_CALLS,
     PREFIX_CONTROLS,
@@ -27,12 +26,8 @@ from agentic_dsl.runtime.engines.prefix_controls import (
     PrefixCounts,
 )
 from agentic_dsl.runtime.engines.registry import ENGINES
-from agentic_dsl.runtime.engines.transformers_prefixes import TransformersPrefixes
 from agentic_dsl.runtime.engines.warmed_prefixes import WarmedPrefixes
-from agentic_dsl.runtime.prefix_cache.payload import CountedPayload
-from agentic_dsl.runtime.prefix_cache.prefix_cache import PrefixCache
 from agentic_dsl.runtime.prefix_cache.selector import Selector
-from agentic_dsl.runtime.prefix_cache.spans import Span
 from agentic_dsl.skills.segments import SegmentKind
 
 SKILLS = Selector(kind=SegmentKind.SKILL)
@@ -154,54 +149,3 @@ def test_what_requests_cannot_do_is_refused() -> None:
         prefixes.unpin(SKILLS)
     with pytest.raises(EngineError, match="move"):
         prefixes.move(SKILLS, "disk")
-
-
-# --- the transformers engine ---
-
-
-class Reading:
-    """What `TransformersPrefixes` uses of its engine: a cache, and prompts of one skill that are read into it."""
-
-    name = "transformers/tiny"
-
-    def __init__(self, capacity: int = 1000) -> None:
-        self.prefixes: PrefixCache[CountedPayload] | None = PrefixCache(capacity) if capacity else None
-
-    def prefill(self, prompt: Prompt) -> Prefilled:
-        assert self.prefixes is not None
-        ids = list(prompt.text.encode())
-        spans = [Span(0, len(ids), SegmentKind.SKILL, "one")]
-        with self.prefixes.acquire(ids) as lease:
-            self.prefixes.insert(ids, lambda start, end: CountedPayload(end - start), spans)
-            return Prefilled(len(ids), lease.length, 0.0)
-
-
-@pytest.fixture
-def kept() -> TransformersPrefixes:
-    return TransformersPrefixes(Reading())  # type: ignore[arg-type]  # as much of an engine as is used
-
-
-def test_the_transformers_engine_does_every_call_on_its_cache(kept: TransformersPrefixes) -> None:
-    assert isinstance(kept, PrefixControl)
-    assert [read.reused for read in kept.prefetch([prompt("abc"), prompt("abc")])] == [0, 5]
-    counts = kept.statistics()
-    assert (counts.asked, counts.reused, counts.held) == (10, 5, 5)
-    assert kept.pin(SKILLS) == 5
-    assert kept.evict(SKILLS) == 0  # pinned
-    assert kept.unpin(SKILLS) == 5
-    assert kept.evict(SKILLS) == 5
-    assert kept.statistics().held == 0
-    kept.prefetch([prompt("abc")])
-    assert kept.evict() == 5
-    assert kept.move(SKILLS, "memory") == 0
-
-
-def test_it_reads_for_no_tenant_because_everyone_would_find_it(kept: TransformersPrefixes) -> None:
-    with pytest.raises(EngineError, match="the cache salt of a request is not looked at"):
-        kept.prefetch([prompt("abc")], tenant="a")
-    assert kept.statistics().asked == 0
-
-
-def test_an_engine_that_keeps_nothing_has_no_controls() -> None:
-    with pytest.raises(EngineError, match="keeps no prefixes"):
-        TransformersPrefixes(Reading(0))  # type: ignore[arg-type]

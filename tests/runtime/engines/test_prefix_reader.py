@@ -255,3 +255,17 @@ def test_keys_cannot_leave_the_folder(tmp_path: Path) -> None:
     files = TensorFiles("tiny", tmp_path)
     with pytest.raises(Exception, match="no key"):
         files.load("../x")
+
+
+def test_what_a_finished_program_used_goes_before_what_an_open_one_uses(tiny: Any) -> None:
+    one, other = tokens(64, 21), tokens(64, 22)
+    spans = (Span(0, 64, SegmentKind.REASONING_BRANCH), Span(64, 76, SegmentKind.QUESTION))
+    room = PrefixReader(tiny).read([*one, *tokens(12, 1)], spans).pieces[0].nbytes
+    prefixes: PrefixCache[KeyValues] = PrefixCache(2 * room)
+    first, second = prefixes.open_program(), prefixes.open_program()
+    ModelLogits(tiny, prefixes, programs=[first]).start([[*one, *tokens(12, 1)]], [spans])
+    ModelLogits(tiny, prefixes, programs=[second]).start([[*other, *tokens(12, 2)]], [spans])
+    prefixes.close_program(second)
+    ModelLogits(tiny, prefixes, programs=[first]).start([[*tokens(64, 23), *tokens(12, 3)]], [spans])
+    assert prefixes.peek(one) == 64
+    assert prefixes.peek(other) == 0

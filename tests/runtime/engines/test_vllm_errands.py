@@ -75,7 +75,7 @@ def prefixes(loop: EngineLoop) -> VllmPrefixes:
     config = SimpleNamespace(
         cache_config=SimpleNamespace(block_size=128), model_config=SimpleNamespace(served_model_name="tiny")
     )
-    return VllmPrefixes(SimpleNamespace(_loop=loop, _config=config))  # type: ignore[arg-type]  # what is used of it
+    return VllmPrefixes(SimpleNamespace(loop=loop, config=config))  # type: ignore[arg-type]  # what is used of it
 
 
 def test_the_cache_is_dropped_in_the_thread_that_owns_vllm(vllm: Resetting, prefixes: VllmPrefixes) -> None:
