@@ -37,6 +37,8 @@ class Watching:
             stdout=stdout,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            # A shell that starts jobs in the background has them ignore interrupts, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.out, self.err = bytearray(), bytearray()
         streams = ((self.process.stdout, self.out), (self.process.stderr, self.err))
