@@ -169,7 +169,7 @@ def _report(ways: dict[str, Sequence[Measured]]) -> None:
         middle = statistics.median(times)
         spread = f"{times[0]:.3f}–{times[-1]:.3f}"
         tokens = statistics.median(one.prompt for one in measured)
-        rows.append((name, len(times), f"{tokens:,.0f}", f"{middle:.3f}", spread, f"{base / middle:.1f} ×"))
+        rows.append((name, str(len(times)), f"{tokens:,.0f}", f"{middle:.3f}", spread, f"{base / middle:.1f} ×"))
     print(markdown_table(("prompts", "requests", "tokens", "first token, s", "spread", "sooner"), rows))
 
 
