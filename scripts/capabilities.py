@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from pages import cell, write_or_check
 
 from agentic_dsl.compiler.pipeline import Dialect, ReportEntry, compile, without_overlay
 from agentic_dsl.constraints import Constraints, ContextSignature, LibrarySpec, ToolSpec
@@ -97,7 +98,7 @@ def table() -> str:
     lines = [
         f"| what | for example | {' | '.join(column.title for column in shown)} |",
         "|---" * (2 + len(shown)) + "|",
-        *(f"| `{name}` | {_escaped(detail)} | {' | '.join(cells)} |" for name, detail, cells in rows),
+        *(f"| `{name}` | {cell(detail)} | {' | '.join(cells)} |" for name, detail, cells in rows),
     ]
     return "\n".join(lines)
 
@@ -122,30 +123,15 @@ def _agree(cells: list[str], known: list[str]) -> bool:
     return all(cell in (other, _REFUSED) for cell, other in zip(cells, known, strict=True))
 
 
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
-
-
 def main() -> int:
     """Writes or checks the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the table instead of checking it")
-    arguments = parser.parse_args()
     page = PAGE.read_text(encoding="utf-8")
     before, found, rest = page.partition(_BEGIN)
     _, ended, after = rest.partition(_END)
     if not found or not ended:
         print(f"{PAGE} lacks the lines between which the table stands")
         return 1
-    current = f"{before}{_BEGIN}\n\n{table()}\n\n{_END}{after}"
-    if current == page:
-        return 0
-    if not arguments.write:
-        print(f"{PAGE} is out of date: run `python scripts/capabilities.py --write`")
-        return 1
-    PAGE.write_text(current, encoding="utf-8")
-    print(f"wrote {PAGE}")
-    return 0
+    return write_or_check(__doc__, {PAGE: f"{before}{_BEGIN}\n\n{table()}\n\n{_END}{after}"})
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+
+from pages import write_or_check
 
 from agentic_dsl.runtime.engines.base import Stats
 from agentic_dsl.runtime.engines.serving_hints import HINTS
@@ -79,22 +80,12 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def main() -> int:
     """Writes or checks the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the tables instead of checking them")
-    arguments = parser.parse_args()
     page = PAGE.read_text(encoding="utf-8")
     if missing := TABLES.keys() - {match[2] for match in _REGION.finditer(page)}:
         print(f"{PAGE} lacks the lines between which these stand: {', '.join(sorted(missing))}")
         return 1
     current = _REGION.sub(lambda match: f"{match[1]}\n{TABLES[match[2]]()}\n\n{match[3]}", page)
-    if current == page:
-        return 0
-    if not arguments.write:
-        print(f"{PAGE} is out of date: run `python scripts/operations.py --write`")
-        return 1
-    PAGE.write_text(current, encoding="utf-8")
-    print(f"wrote {PAGE}")
-    return 0
+    return write_or_check(__doc__, {PAGE: current})
 
 
 if __name__ == "__main__":

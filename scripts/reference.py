@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from pages import cell, write_or_check
 
 from agentic_dsl.cli.app import PROGRAM, build_app
 from agentic_dsl.cli.options import SETTING_OF_FIELD
@@ -76,7 +76,7 @@ def _settings_table() -> str:
         if setting.name in field_of:
             default = Constraints.model_fields[field_of[setting.name]].default
         shown = "" if default is None or default == () else f"`{str(default).lower() if default is False else default}`"
-        rows.append(f"| `{setting.name}` | `{setting.variable}` | {shown} | {_cell(setting.doc)} |")
+        rows.append(f"| `{setting.name}` | `{setting.variable}` | {shown} | {cell(setting.doc)} |")
     return "\n".join(rows)
 
 
@@ -86,7 +86,7 @@ def codes_page() -> str:
     for prefix, title in _FAMILIES.items():
         rows = ["| code | name | severity | what | standard name |", "|---|---|---|---|---|"]
         rows += [
-            f"| `{code.code}` | {code.name} | {code.severity.value} | {_cell(code.summary)} |"
+            f"| `{code.code}` | {code.name} | {code.severity.value} | {cell(code.summary)} |"
             f" {f'`{code.standard}`' if code.standard else ''} |"
             for code in (*ALL_CODES, *SKILL_CODES)
             if code.code.startswith(prefix)
@@ -133,7 +133,7 @@ def _field_table(fields: list[FieldSpec], spec: NodeSpec) -> str:
         required = f"or `{field.alternative}`" if field.alternative else "yes"
         rows.append(
             f"| `{'.'.join(field.path)}` | {_holds(field)} | {required if field.required else ''} |"
-            f" {field.generated.value if spec.generated else Generated.NEVER.value} | {_cell(field.doc)} |"
+            f" {field.generated.value if spec.generated else Generated.NEVER.value} | {cell(field.doc)} |"
         )
     return "\n".join(rows)
 
@@ -188,13 +188,9 @@ def modules_page() -> str:
         for file in sorted((PAGES.parents[1] / folder).glob("*.py")):
             doc = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
             if file.stem != "__init__":
-                rows.append(f"| `{file.stem}` | {_cell(' '.join(doc.split(chr(10) * 2)[0].split()))} |")
+                rows.append(f"| `{file.stem}` | {cell(' '.join(doc.split(chr(10) * 2)[0].split()))} |")
         parts += [f"## `{folder}/`: {title}", "\n".join(rows)]
     return "\n\n".join(parts) + "\n"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 GENERATED_PAGES: dict[str, Callable[[], str]] = {
@@ -207,22 +203,7 @@ GENERATED_PAGES: dict[str, Callable[[], str]] = {
 
 def main() -> int:
     """Writes or checks the pages."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the pages instead of checking them")
-    arguments = parser.parse_args()
-    stale = 0
-    for name, make in GENERATED_PAGES.items():
-        page, text = PAGES / name, make()
-        if page.exists() and page.read_text(encoding="utf-8") == text:
-            continue
-        if arguments.write:
-            page.parent.mkdir(parents=True, exist_ok=True)
-            page.write_text(text, encoding="utf-8")
-            print(f"wrote {page}")
-        else:
-            print(f"{page} is out of date: run `make docs`")
-            stale += 1
-    return 1 if stale else 0
+    return write_or_check(__doc__, {PAGES / name: make() for name, make in GENERATED_PAGES.items()})
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
+
+from pages import cell, write_or_check
 
 from agentic_dsl.compiler.lint.registry import RULES
 from agentic_dsl.compiler.lint.rule import Example, Group, Rule
@@ -29,7 +30,7 @@ def index_page() -> str:
         rows = ["| code | name | severity | fix | what |", "|---|---|---|---|---|"]
         rows += [
             f"| [`{rule.code}`]({group.value}.md#{_anchor(rule)}) | {rule.name} | {rule.severity.value} |"
-            f" {'yes' if rule.fixable else ''} | {_cell(rule.kind.summary)} |"
+            f" {'yes' if rule.fixable else ''} | {cell(rule.kind.summary)} |"
             for rule in RULES
             if rule.group is group
         ]
@@ -55,7 +56,7 @@ def _section(rule: Rule) -> list[str]:
     parts = [f"## {rule.code} {rule.name}", facts, f"{rule.kind.summary} {rule.why}", "Bad:", _shown(rule.bad)]
     if not rule.bad.costly:
         message, help_ = finding_of(rule)
-        parts.append(f"> {_cell(message)}" + (f"\n>\n> help: {_cell(help_)}" if help_ else ""))
+        parts.append(f"> {cell(message)}" + (f"\n>\n> help: {cell(help_)}" if help_ else ""))
     return [*parts, "Good:", _shown(rule.good)]
 
 
@@ -73,29 +74,10 @@ def _anchor(rule: Rule) -> str:
     return f"{rule.code.lower()}-{rule.name}"
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
-
-
 def main() -> int:
     """Writes or checks the pages."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the pages instead of checking them")
-    arguments = parser.parse_args()
     pages = {"README.md": index_page(), **{f"{group.value}.md": group_page(group) for group in Group}}
-    stale = 0
-    for name, text in pages.items():
-        page = PAGES / name
-        if page.exists() and page.read_text(encoding="utf-8") == text:
-            continue
-        if arguments.write:
-            page.parent.mkdir(parents=True, exist_ok=True)
-            page.write_text(text, encoding="utf-8")
-            print(f"wrote {page}")
-        else:
-            print(f"{page} is out of date: run `make docs`")
-            stale += 1
-    return 1 if stale else 0
+    return write_or_check(__doc__, {PAGES / name: text for name, text in pages.items()})
 
 
 if __name__ == "__main__":
