@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -143,7 +143,7 @@ def _compare(model: str | None, asked: Sequence[EngineRequest], folder: Path) ->
     at_once = [ask(plain, _in_one_turn(request)) for request in first_of_each(asked)]
     disk = [_in_new_process(model, folder, len(asked)) for _ in range(3)]
     loaded = [one for run in disk for one in run]
-    _report({"without": without, "without, at once": at_once, "reuse": reuse, "disk, new processes": loaded})
+    print(table({"without": without, "without, at once": at_once, "reuse": reuse, "disk, new processes": loaded}))
     least = minimum(plain, asked)
     computed = prefilled + sum(one.prompt - one.cached for one in reuse)
     print(f"\ntokens read with reuse: {computed:,}, at least {least:,} are needed: {computed / least:.3f} ×")
@@ -161,8 +161,9 @@ def _in_one_turn(request: EngineRequest) -> EngineRequest:
     return replace(request, prompt=Prompt((Message("user", request.prompt.text),)))
 
 
-def _report(ways: dict[str, Sequence[Measured]]) -> None:
-    base = statistics.median(one.first for one in ways["without"])
+def table(ways: Mapping[str, Sequence[Measured]]) -> str:
+    """A row for each way of reading prompts; the first is what the others are compared with."""
+    base = statistics.median(one.first for one in next(iter(ways.values())))
     rows = []
     for name, measured in ways.items():
         times = sorted(one.first for one in measured)
@@ -170,7 +171,7 @@ def _report(ways: dict[str, Sequence[Measured]]) -> None:
         spread = f"{times[0]:.3f}–{times[-1]:.3f}"
         tokens = statistics.median(one.prompt for one in measured)
         rows.append((name, str(len(times)), f"{tokens:,.0f}", f"{middle:.3f}", spread, f"{base / middle:.1f} ×"))
-    print(markdown_table(("prompts", "requests", "tokens", "first token, s", "spread", "sooner"), rows))
+    return markdown_table(("prompts", "requests", "tokens", "first token, s", "spread", "sooner"), rows)
 
 
 def _in_new_process(model: str | None, folder: Path, count: int) -> list[Measured]:

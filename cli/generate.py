@@ -237,4 +237,6 @@ def generation_record(generation: Generation) -> dict[str, Any]:
         "report": report_records(generation.report),
         "stats": asdict(generation.stats),
         "token_ids": list(generation.token_ids),
+        "cached": generation.cached,
+        "skills": sorted(generation.skills),
     }

@@ -24,7 +24,7 @@ def rule(
     format: FormatOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Explain a rule of lint and validate: why it is there, a bad and a good example, how it is mended."""
+    """Explain a rule of lint, validate or skills with a bad and a good example, or a kind of change of diff."""
     from agentic_dsl.compiler.lint.registry import BY_CODE, BY_NAME, RULES, find_rule
 
     output = output_of(Settings.load(), format, quiet)
@@ -35,7 +35,7 @@ def rule(
             output.data("".join(f"{rule.code}  {rule.severity.value:7}  {rule.name}\n" for rule in RULES))
         return
     found = find_rule(code)
-    if found is None and _is_of_skills(code, output):
+    if found is None and (_is_of_skills(code, output) or _is_of_diff(code, output)):
         return
     if found is None:
         near = get_close_matches(code.upper(), BY_CODE, 1) or get_close_matches(code.lower(), BY_NAME, 1)
@@ -77,6 +77,21 @@ def _is_of_skills(code: str, output: Output) -> bool:
         + (f"  {found.message}\n  help: {found.help}\n\n" if found else "")
         + f"Good:\n\n{indent(good.strip(), '    ')}\n"
     )
+    return True
+
+
+def _is_of_diff(code: str, output: Output) -> bool:
+    """Explains a kind of change; whether there is one of that code or name."""
+    from agentic_dsl.compiler.compatibility.kinds import find_change
+
+    change = find_change(code)
+    if change is None:
+        return False
+    name, level, summary = change.code.name, change.level.value, change.code.summary
+    if output.json:
+        output.record({"code": change.code.code, "name": name, "group": "diff", "level": level, "summary": summary})
+    else:
+        output.data(f"{change.code.code} {name} ({level}, diff)\n\n{summary}\n")
     return True
 
 

@@ -7,14 +7,13 @@ for a single token, which makes it read and keep the prompt.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from agentic_dsl.constraints import Constraints
 from agentic_dsl.errors import EngineError
-from agentic_dsl.runtime.engines.base import Engine, EngineRequest, Prompt
-from agentic_dsl.runtime.engines.prefills import Prefilled, Prefills
+from agentic_dsl.runtime.engines.base import Engine, Prompt
+from agentic_dsl.runtime.engines.prefills import Prefilled, Prefills, prefill_by_request
 from agentic_dsl.runtime.prompt import build_prompt
 from agentic_dsl.runtime.prompt_tokens import PromptTokens, prompt_tokens
 from agentic_dsl.runtime.task_skills import contract_with
@@ -66,19 +65,12 @@ def prefill_all(
         raise EngineError(f"{engine.name} saves no prefixes in files", help="prefill without saving")
     done: list[Prefilled] = []
     for number, prompt in enumerate(prompts):
-        done.append(engine.prefill(prompt, save=save) if isinstance(engine, Prefills) else _asked(engine, prompt))
+        done.append(
+            engine.prefill(prompt, save=save) if isinstance(engine, Prefills) else prefill_by_request(engine, prompt)
+        )
         if on_done is not None:
             on_done(number, done[-1])
     return done
-
-
-def _asked(engine: Engine, prompt: Prompt) -> Prefilled:
-    """The same by a request for one token."""
-    started = time.perf_counter()
-    (result,) = engine.generate([EngineRequest(prompt=prompt, max_output_tokens=1)])
-    if result.error is not None:
-        raise result.error
-    return Prefilled(result.stats.prompt_tokens, result.stats.cached_tokens, time.perf_counter() - started)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,3 +102,9 @@ UNDECLARED = Code(
     "ADC901", "version-says-too-little", Severity.ERROR, "A version grew less than the changes of its entry need."
 )
 """The verdict about an entry, shown beside its changes; its severity is that of the worst change."""
+
+
+def find_change(name: str) -> ChangeKind | None:
+    """The kind of a code or name, in any case of letters."""
+    wanted = name.strip().lower()
+    return next((kind for kind in ALL_KINDS if wanted in {kind.code.code.lower(), kind.code.name}), None)

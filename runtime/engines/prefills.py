@@ -1,11 +1,12 @@
-"""The port of an engine that reads prompts ahead of requests and keeps what it read."""
+"""The port of an engine that reads prompts ahead of requests and keeps what it read; a request does it for others."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from agentic_dsl.runtime.engines.base import Prompt
+from agentic_dsl.runtime.engines.base import Engine, EngineRequest, Prompt, ServingHints
 from agentic_dsl.runtime.prompt_tokens import PromptTokens
 from agentic_dsl.runtime.tokenizer import Tokenizer
 
@@ -52,3 +53,21 @@ class Prefills(Protocol):
     def tokenizer(self) -> Tokenizer:
         """The model's."""
         ...
+
+
+def prefill_by_request(engine: Engine, prompt: Prompt, hints: ServingHints | None = None) -> Prefilled:
+    """Lets an engine with a cache of its own read a prompt, by a request for a single token.
+
+    Args:
+        engine: to ask.
+        prompt: the beginning of requests.
+        hints: of the request; a salt names the tenant whose cache it is.
+
+    Raises:
+        AgenticDSLError: the engine could not.
+    """
+    started = time.perf_counter()
+    (result,) = engine.generate([EngineRequest(prompt=prompt, max_output_tokens=1, hints=hints)])
+    if result.error is not None:
+        raise result.error
+    return Prefilled(result.stats.prompt_tokens, result.stats.cached_tokens, time.perf_counter() - started)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
 from agentic_dsl.errors import EngineError
-from agentic_dsl.runtime.engines.base import Engine, EngineRequest, Prompt, ServingHints
-from agentic_dsl.runtime.engines.prefills import Prefilled
+from agentic_dsl.runtime.engines.base import Engine, Prompt, ServingHints
+from agentic_dsl.runtime.engines.prefills import Prefilled, prefill_by_request
 from agentic_dsl.runtime.engines.prefix_controls import PrefixControls
 from agentic_dsl.runtime.prefix_cache.selector import Selector
 
@@ -41,14 +40,7 @@ class WarmedPrefixes:
         if not self._asked.capabilities.supports_prefix_caching:
             raise EngineError(f"{self._asked.name} keeps no prefixes", help="switch its prefix cache on")
         hints = None if tenant is None else ServingHints(cache_salt=tenant)
-        return [self._read(EngineRequest(prompt=prompt, max_output_tokens=1, hints=hints)) for prompt in prompts]
-
-    def _read(self, request: EngineRequest) -> Prefilled:
-        started = time.perf_counter()
-        (result,) = self._asked.generate([request])
-        if result.error is not None:
-            raise result.error
-        return Prefilled(result.stats.prompt_tokens, result.stats.cached_tokens, time.perf_counter() - started)
+        return [prefill_by_request(self._asked, prompt, hints) for prompt in prompts]
 
     def pin(self, selector: Selector) -> int:  # noqa: ARG002  # the port's arguments, as below
         """See `PrefixControl.pin`; refused."""

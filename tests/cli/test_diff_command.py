@@ -13,6 +13,7 @@ import pytest
 from conftest import Cli, Result
 
 from agentic_dsl.cli import git_objects
+from agentic_dsl.compiler.compatibility.kinds import ALL_KINDS, ChangeKind
 
 OLD = """Converts money.
 
@@ -288,3 +289,12 @@ def test_an_entry_that_is_gone_is_shown_where_it_was(command: Callable[..., Resu
     assert "/lib/travel/currency  1.0, gone  was not deprecated before\n" in result.out
     assert 'old.md:3:17: breaking ADC101 "/lib/travel/currency" version 1.0 is gone' in result.out
     assert 'help: keep the path and let it call "/lib/travel/money", which is the same' in result.out
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.code.code)
+def test_each_kind_of_change_is_explained_by_rule(cli: Cli, kind: ChangeKind) -> None:
+    result = cli("rule", kind.code.code)
+    assert result.code == 0
+    assert result.out == f"{kind.code.code} {kind.code.name} ({kind.level.value}, diff)\n\n{kind.code.summary}\n"
+    record = json.loads(cli("rule", kind.code.name, "--format", "json").out)
+    assert (record["code"], record["level"]) == (kind.code.code, kind.level.value)

@@ -68,7 +68,7 @@ def test_the_record_has_the_documented_shape_and_a_seed_repeats_it(cli: Cli) -> 
     arguments = ("generate", "x", *SMALL, "--seed", 1, "--format", "json")
     result = cli(*arguments)
     record = json.loads(result.out)
-    keys = ["valid", "kind", "text", "subgraph", "diagnostics", "report", "stats", "token_ids"]
+    keys = ["valid", "kind", "text", "subgraph", "diagnostics", "report", "stats", "token_ids", "cached", "skills"]
     assert list(record) == keys
     assert record["valid"] is (result.code == 0)
     assert record["kind"] == "subgraph"

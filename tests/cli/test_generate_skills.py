@@ -96,6 +96,8 @@ def test_an_answer_says_which_skills_it_was_written_with(cli: Cli, skills: Path)
     result = cli("generate", TYRE, *SMALL, "--skills", skills, "--skill", "baking-bread")
     assert result.code == 0, result.err
     assert result.err.splitlines()[-1].endswith(", with baking-bread, mending-tyres")
+    record = json.loads(cli("generate", TYRE, *SMALL, "--skills", skills, "--format", "json").out)
+    assert (record["skills"], record["cached"]) == (["mending-tyres"], False)
     assert " with " not in cli("generate", NEITHER, *SMALL, "--skills", skills).err
 
 
