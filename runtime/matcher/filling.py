@@ -5,7 +5,7 @@ What stays inside is looked up (`scans`), and only what leaves is walked: once f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agentic_dsl.runtime.matcher.bounded_texts import BoundedText
@@ -18,7 +18,7 @@ from agentic_dsl.runtime.matcher.scans import Scan
 from agentic_dsl.runtime.matcher.template_filling import fill_template, fill_tight_template, has_room
 from agentic_dsl.runtime.matcher.texts import InTemplate, Text, inside
 from agentic_dsl.runtime.matcher.tree_walk import TreeWalk, Wrap, itself, node_behind
-from agentic_dsl.runtime.matcher.vocabulary_trie import Node, Row, remove
+from agentic_dsl.runtime.matcher.vocabulary_trie import Node, bit_of, remove
 from agentic_dsl.runtime.matcher.word_filling import fill_word
 
 _JUDGED = b'"\\'
@@ -83,18 +83,18 @@ class Filling(TreeWalk):
         longest = self.scans.trie.longest
         scan = self.scans.text(node, templates=frame.template is not None, brace=frame.brace)
         self.add_within(scan, frame.most - frame.used, frame, frame)
+        is_far = self._is_far_from_bound(frame)
+        if is_far and self.gate is None and not frame.brace and frame.repeats(frame, longest):
+            self._leave_text(frame, scan.anywhere)
+            return
         for byte, child in scan.at_once.items():
             self.enter(frame.step(byte), child)
-        if self._is_far_from_bound(frame) and frame.is_even(longest):
+        if is_far and frame.is_even(longest):
             # Behind at least one character: what follows does not depend on how many.
-            if self.gate is None:
-
-                def make() -> Row:
-                    return self.row_of(frame.at(frame.used + 1), scan.later, itself)
-
-                self.row |= self.recent.row(scan.later, frame.then, frame.doc, make=make)
-                return
             inner = frame.at(frame.used + 1)
+            if self.gate is None:
+                self._leave_text(inner, scan.later)
+                return
             for byte, child in scan.later.items():
                 self.enter(inner.step(byte), child)
             return
@@ -102,6 +102,11 @@ class Filling(TreeWalk):
             if frame.used + size <= frame.most:
                 for byte, child in exits.items():
                     self.enter(frame.at(frame.used + size).step(byte), child)
+
+    def _leave_text(self, frame: Text, exits: Mapping[int, Node]) -> None:
+        """Tokens that leave a text, the same after each of its characters."""
+        row = self.recent.row(exits, frame.then, frame.doc, make=lambda: self.row_of(frame, exits, itself))
+        self.row |= row
 
     def _is_far_from_bound(self, frame: Text) -> bool:
         """Whether any token fits into a text, and a template that it opens too."""
@@ -137,7 +142,7 @@ class Filling(TreeWalk):
                 for byte in text:
                     after = after.step(byte) if after is not None else None
                 if after is None:
-                    refused.append(token_id)
+                    refused.append(bit_of(token_id))
         remove(self.row, refused)
 
     def _along_policy(self, frame: Frame, node: Node) -> None:
@@ -169,7 +174,7 @@ class Filling(TreeWalk):
                 for byte, child in ways:
                     self.enter(frame.longer(segment).step(byte), child)
             if len(segment) == room and (last := node_behind(node, segment)) is not None:
-                remove(self.row, last.tokens)
+                remove(self.row, last.bits)
 
     def _url(self, frame: UrlText, node: Node) -> None:
         """Tokens that stay in a URL-encoded text, and those that end it or begin an escape."""

@@ -252,18 +252,19 @@ class Words(Frame):
         found = {word[size] for word in self.words if len(word) > size and word.startswith(self.typed)}
         return after | found
 
-    def _left(self) -> list[bytes]:
+    def left(self) -> list[bytes]:
+        """The words that begin with what is typed."""
         return [word for word in self.words[bisect_left(self.words, self.typed) :] if word.startswith(self.typed)]
 
     def ahead(self) -> bytes:
         """What all words that are left go on with."""
-        return shared_beginning(self._left())[len(self.typed) :]
+        return shared_beginning(self.left())[len(self.typed) :]
 
     def forced(self) -> tuple[bytes, Frame] | None:
         """The same; what follows the word, where no other is left."""
         if text := self.ahead():
-            return text, Words(self.doc, self._left(), self.then, self.typed + text)
-        return (b"", self.then(self.doc)) if len(self._left()) == 1 else None
+            return text, Words(self.doc, self.left(), self.then, self.typed + text)
+        return (b"", self.then(self.doc)) if len(self.left()) == 1 else None
 
     def policy(self) -> tuple[bytes, Frame]:
         """The rest of the shortest word."""

@@ -19,7 +19,7 @@ from agentic_dsl.runtime.matcher.prose_rows import ProseRows
 from agentic_dsl.runtime.matcher.recent import Recent
 from agentic_dsl.runtime.matcher.scans import Scans
 from agentic_dsl.runtime.matcher.tree_walk import Gate
-from agentic_dsl.runtime.matcher.vocabulary_trie import Node, Row, VocabularyTrie
+from agentic_dsl.runtime.matcher.vocabulary_trie import Node, VocabularyTrie
 
 Mask = npt.NDArray[np.int32]
 """A finished row, as engines take it; never changed."""
@@ -66,7 +66,7 @@ class Overlay:
                 return self._forced(frame, window, recent)
             if (known := self._inside[window]) is not None:
                 return known
-        row: Row = np.zeros(self.trie.words, dtype=np.uint32)
+        row = self.trie.empty_row()
         Filling(self.scans, row, gate, recent if recent is not None else Recent()).fill(frame)
         if frame.is_final:
             row |= self.trie.end_row

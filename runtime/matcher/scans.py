@@ -12,7 +12,7 @@ from functools import cached_property
 
 from agentic_dsl.runtime.matcher.open_words import Alphabet
 from agentic_dsl.runtime.matcher.texts import length_of, more_bytes
-from agentic_dsl.runtime.matcher.vocabulary_trie import Node, Row, VocabularyTrie, add, merged
+from agentic_dsl.runtime.matcher.vocabulary_trie import Bit, Node, Row, VocabularyTrie, add_tokens, merged
 
 
 class Scan:
@@ -43,6 +43,14 @@ class Scan:
         for text, byte, node in self.leaving:
             if text:
                 found.setdefault(byte, []).append(node)
+        return {byte: merged(nodes) for byte, nodes in found.items()}
+
+    @cached_property
+    def anywhere(self) -> dict[int, Node]:
+        """The same whether or not something does."""
+        found: dict[int, list[Node]] = {}
+        for _, byte, node in self.leaving:
+            found.setdefault(byte, []).append(node)
         return {byte: merged(nodes) for byte, nodes in found.items()}
 
     @cached_property
@@ -79,7 +87,7 @@ class Scans:
         self.trie = trie
         # The node is kept with its table, so that what identifies it stays its own.
         self._tables: dict[tuple[object, ...], tuple[Node, Scan]] = {}
-        self._along: dict[tuple[int, str], tuple[Node, list[int], Node | None]] = {}
+        self._along: dict[tuple[int, str], tuple[Node, list[Bit], Node | None]] = {}
 
     def text(self, node: Node, *, templates: bool, brace: bool) -> Scan:
         """Characters of a text; quotes and escapes leave, and braces where ``templates``."""
@@ -97,8 +105,8 @@ class Scans:
         here = alphabet.rest if begun else alphabet.first
         return self._table(node, (here, alphabet.rest, end), lambda s: s.word(here, alphabet.rest, end))
 
-    def along(self, node: Node, text: str) -> tuple[list[int], Node | None]:
-        """The tokens along a text, and the node behind all of it; None where no token reaches beyond."""
+    def along(self, node: Node, text: str) -> tuple[list[Bit], Node | None]:
+        """Where the tokens along a text stand, and the node behind all of it; None where no token reaches beyond."""
         key = (id(node), text)
         if (known := self._along.get(key)) is None:
             if len(self._along) >= _MOST_TEXTS:
@@ -113,13 +121,13 @@ class Scans:
         return found[1]
 
 
-def _along(node: Node, text: str) -> tuple[list[int], Node | None]:
-    found: list[int] = []
+def _along(node: Node, text: str) -> tuple[list[Bit], Node | None]:
+    found: list[Bit] = []
     for byte in text.encode():
         child = node.children.get(byte)
         if child is None:
             return found, None
-        found += child.tokens
+        found += child.bits
         node = child
     return found, node if node.children else None
 
@@ -185,7 +193,7 @@ class _Scanner:
         for length in range(max(self.by_length, default=0) + 1):
             if length in self.by_length:
                 row = row.copy()
-                add(row, self.by_length[length])
+                add_tokens(row, self.by_length[length])
             within.append(row)
         return Scan(within, list(self.ways.values()))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
-from agentic_dsl.runtime.matcher.frames import Either, Frame
+from agentic_dsl.runtime.matcher.frames import Choice, Either, Fixed, Frame, Then, Words
 from agentic_dsl.runtime.matcher.open_words import NAME
 from agentic_dsl.runtime.matcher.scans import Scan
 from agentic_dsl.runtime.matcher.templates import GuardedRead, InnerText, Member, Read
@@ -56,6 +57,13 @@ def fill_template(filling: TreeWalk, whole: InTemplate, inner: Frame, node: Node
             for option in inner.frames:
                 if not fill_template(filling, whole, option, node, wrap):
                     filling.by_bytes(option, node, wrap)
+        case Fixed() if filling.gate is None:
+            _follow(filling, inner, [inner.text], inner.at, node, inner.then, wrap)
+        case Choice() if filling.gate is None:
+            for way, then in inner.options:
+                _follow(filling, inner, [way], inner.at, node, then, wrap)
+        case Words() if filling.gate is None:
+            _follow(filling, inner, inner.left(), len(inner.typed), node, inner.then, wrap)
         case Read() if filling.gate is None:
             _names(filling, inner, node, wrap)
         case GuardedRead() if inner.is_open:
@@ -73,6 +81,17 @@ def fill_template(filling: TreeWalk, whole: InTemplate, inner: Frame, node: Node
         case _:
             return False
     return True
+
+
+def _follow(
+    filling: TreeWalk, inner: Frame, texts: Sequence[bytes], at: int, node: Node, then: Then, wrap: Wrap
+) -> None:
+    """Tokens along texts from some byte on, and those that run on into what follows them; no frame is made within."""
+    for text in texts:
+        if (reached := filling.along(text, at, node)) is None:
+            continue
+        if (after := wrap(then(inner.doc))) is not None:
+            filling.walk(after, reached)
 
 
 def fill_tight_template(filling: TreeWalk, whole: InTemplate, node: Node) -> bool:
@@ -117,7 +136,7 @@ def _special_names(filling: TreeWalk, whole: InTemplate, inner: GuardedRead, sca
             for byte, child in ways:
                 filling.enter(whole.moved(inner.named(text), len(text)).step(byte), child)
         if len(text) == room and (last := node_behind(node, text)) is not None:
-            remove(filling.row, [] if whole.can_hold(inner.named(text), len(text)) else last.tokens)
+            remove(filling.row, [] if whole.can_hold(inner.named(text), len(text)) else last.bits)
     if not inner.typed and (dollar := node.children.get(_DOLLAR)) is not None:
         filling.enter(whole.step(_DOLLAR), dollar)
 
@@ -142,7 +161,7 @@ def _names(filling: TreeWalk, frame: Read, node: Node, wrap: Wrap) -> None:
         while at < len(roots) and roots[at].startswith(prefix):
             char = roots[at][size]
             if (below := children.get(ord(char))) is not None:
-                filling.found += below.tokens
+                filling.found += below.bits
                 ranges.append((at, size + 1, below))
             at = bisect_left(roots, prefix + chr(ord(char) + 1), at)
 
@@ -156,9 +175,9 @@ def _all_names(filling: TreeWalk, frame: Read, node: Node, wrap: Wrap) -> None:
         if reached is None:
             continue
         for name in names:
-            tokens, end = along(reached, name)
-            if tokens:
-                filling.found += tokens
+            along_it, end = along(reached, name)
+            if along_it:
+                filling.found += along_it
             if end is not None:
                 whole = Read(frame.doc, env, frame.end, frame.then, prefix + name)
                 for byte in (*_STEPS, *frame.end):

@@ -10,12 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, TypeAlias
 
-import numpy as np
-
 from agentic_dsl.runtime.matcher.frames import Choice, Either, Fixed, Frame, Run
 from agentic_dsl.runtime.matcher.recent import Recent
 from agentic_dsl.runtime.matcher.scans import Scan, Scans
-from agentic_dsl.runtime.matcher.vocabulary_trie import Node, Row, add, remove
+from agentic_dsl.runtime.matcher.vocabulary_trie import Bit, Node, Row, add, remove
 
 Wrap: TypeAlias = Callable[["Frame | None"], "Frame | None"]
 """Makes the frame of a whole of one within it; None stays None."""
@@ -52,14 +50,14 @@ class TreeWalk(ABC):
         row: the tokens that whole tables have brought so far.
         gate: what a budget allows, None for everything.
         recent: rows of this text that are needed again soon.
-        found: the tokens that were met one by one; `fill` adds them to the row.
+        found: where the tokens stand that were met one by one; `fill` adds them to the row.
     """
 
     __slots__ = ("found", "gate", "recent", "row", "scans")
 
     def __init__(self, scans: Scans, row: Row, gate: Gate | None, recent: Recent) -> None:
         self.scans, self.row, self.gate, self.recent = scans, row, gate, recent
-        self.found: list[int] = []
+        self.found: list[Bit] = []
 
     def fill(self, frame: Frame) -> None:
         """Adds the tokens that a frame allows to the row."""
@@ -69,7 +67,7 @@ class TreeWalk(ABC):
 
     def row_of(self, frame: Frame, exits: Mapping[int, Node], wrap: Wrap) -> Row:
         """A row of its own: the tokens that step from a frame by some bytes, whatever a budget allows."""
-        row: Row = np.zeros_like(self.row)
+        row = self.scans.trie.empty_row()
         filling = type(self)(self.scans, row, None, self.recent)
         filling.step_each(frame, exits, wrap)
         add(row, filling.found)
@@ -78,7 +76,7 @@ class TreeWalk(ABC):
     def find(self, node: Node, after: Frame) -> None:
         """Adds the tokens that end at a node, after which the text is at ``after``."""
         if node.tokens and (self.gate is None or self.gate.allows(after)):
-            self.found += node.tokens
+            self.found += node.bits
 
     def enter(self, frame: Frame | None, node: Node) -> None:
         """Adds what ends at a node, and what is below it."""
@@ -91,7 +89,7 @@ class TreeWalk(ABC):
         """Adds the tokens below a node that a frame allows to ``found``, or whole tables of them to ``row``."""
         while type(frame) is Run or type(frame) is Fixed:
             if self.gate is None:
-                reached = self._along(frame.text, frame.at, node)
+                reached = self.along(frame.text, frame.at, node)
                 if reached is None:
                     return
                 node = reached
@@ -124,17 +122,17 @@ class TreeWalk(ABC):
                 self.walk(option, node)
             return
         for text, then in frame.options:
-            if (reached := self._along(text, frame.at, node)) is not None:
+            if (reached := self.along(text, frame.at, node)) is not None:
                 self.walk(then(frame.doc), reached)
 
-    def _along(self, text: bytes, at: int, node: Node) -> Node | None:
+    def along(self, text: bytes, at: int, node: Node) -> Node | None:
         """Adds the tokens along forced text; the node behind all of it, None where no token reaches so far."""
         for byte in text[at:]:
             child = node.children.get(byte)
             if child is None:
                 return None
             if child.tokens:
-                self.found += child.tokens
+                self.found += child.bits
             node = child
         return node if node.children else None
 
@@ -166,8 +164,8 @@ class TreeWalk(ABC):
 
     def forget(self, ways: Ways) -> None:
         """Takes out what has been added of some tokens."""
-        doubtful = {token for _, child in ways for token in _below(child)}
-        self.found = [token for token in self.found if token not in doubtful]
+        doubtful = {bit for _, child in ways for bit in _below(child)}
+        self.found = [bit for bit in self.found if bit not in doubtful]
         remove(self.row, doubtful)
 
 
@@ -184,9 +182,9 @@ def node_behind(node: Node, text: str) -> Node | None:
     return at
 
 
-def _below(node: Node) -> Iterable[int]:
-    """All tokens at a node and below it."""
-    yield from node.tokens
+def _below(node: Node) -> Iterable[Bit]:
+    """Where all tokens at a node and below it stand."""
+    yield from node.bits
     children: Mapping[int, Node] = node.children
     for child in children.values():
         yield from _below(child)

@@ -23,6 +23,9 @@ SortedTokens = Sequence[tuple[bytes, int]]
 Row = npt.NDArray[np.uint32]
 """One row of a bitmask: bit ``t % 32`` of word ``t // 32`` is token t."""
 
+Bit = tuple[int, int]
+"""Where a token stands in a row: its word, and that word with nothing but the token's bit."""
+
 
 class TrieNode:
     """The tokens that begin with some bytes: those that end here, and the children by next byte.
@@ -32,10 +35,11 @@ class TrieNode:
 
     Attributes:
         tokens: ids of the tokens that end here.
+        bits: where they stand in rows.
         children: the nodes one byte further.
     """
 
-    __slots__ = ("_begin", "_depth", "_end", "_order", "children", "tokens")
+    __slots__ = ("_begin", "_depth", "_end", "_order", "bits", "children", "tokens")
     children: dict[int, Node]
 
     def __init__(self, order: SortedTokens, begin: int, end: int, depth: int) -> None:
@@ -45,6 +49,7 @@ class TrieNode:
         while begin < end and len(order[begin][0]) == depth:  # the shortest come first
             self.tokens.append(order[begin][1])
             begin += 1
+        self.bits = [bit_of(token_id) for token_id in self.tokens]
         self._begin = begin
 
     def __getattr__(self, name: str) -> dict[int, Node]:
@@ -90,6 +95,11 @@ class Merged:
         return [token for source in self._sources for token in source.tokens]
 
     @cached_property
+    def bits(self) -> list[Bit]:
+        """Where these stand in rows."""
+        return [bit for source in self._sources for bit in source.bits]
+
+    @cached_property
     def children(self) -> dict[int, Node]:
         """The children of all nodes by next byte."""
         found: dict[int, list[Node]] = {}
@@ -127,32 +137,41 @@ class VocabularyTrie:
             known = self._spelled[text] = any(text in token for token in self.vocabulary.tokens if token)
         return known
 
+    def empty_row(self) -> Row:
+        """A row with none."""
+        return np.zeros(self.words, dtype=np.uint32)
+
     def row(self, token_ids: Sequence[int]) -> Row:
         """A row with just these tokens."""
-        row: Row = np.zeros(self.words, dtype=np.uint32)
-        add(row, token_ids)
+        row = self.empty_row()
+        add_tokens(row, token_ids)
         return row
 
 
-def add(row: Row, token_ids: Sequence[int]) -> None:
+def bit_of(token_id: int) -> Bit:
+    """Where a token stands in a row."""
+    return token_id >> 5, 1 << (token_id & 31)
+
+
+def add(row: Row, bits: Iterable[Bit]) -> None:
     """Adds tokens to a row."""
-    if len(token_ids) > _MANY:
-        ids = np.array(token_ids, dtype=np.int64)
-        np.bitwise_or.at(row, ids >> 5, (np.uint32(1) << (ids & 31).astype(np.uint32)).astype(np.uint32))
-        return
     words = row.data  # plain numbers are faster than numpy's, one by one
-    for token_id in token_ids:
-        words[token_id >> 5] |= 1 << (token_id & 31)
+    for word, bit in bits:
+        words[word] |= bit
 
 
-def remove(row: Row, token_ids: Iterable[int]) -> None:
+def add_tokens(row: Row, token_ids: Sequence[int]) -> None:
+    """Adds many tokens to a row at once."""
+    ids = np.array(token_ids, dtype=np.int64)
+    np.bitwise_or.at(row, ids >> 5, (np.uint32(1) << (ids & 31).astype(np.uint32)).astype(np.uint32))
+
+
+def remove(row: Row, bits: Iterable[Bit]) -> None:
     """Takes tokens out of a row."""
-    for token_id in token_ids:
-        row[token_id >> 5] &= np.uint32(~(1 << (token_id & 31)) & 0xFFFFFFFF)
+    words = row.data
+    for word, bit in bits:
+        words[word] &= ~bit & 0xFFFFFFFF
 
-
-_MANY = 40
-"""From here on one call for all tokens is faster than one operation each."""
 
 _TRIES: WeakKeyDictionary[Vocabulary, VocabularyTrie] = WeakKeyDictionary()
 _LOCK = Lock()

@@ -43,7 +43,9 @@ def _anywhere(filling: TreeWalk, frame: OpenWord, scan: Scan, room: int, wrap: W
     inside = scan.within[min(room, len(scan.within) - 1)]
 
     def make() -> Row:
-        return inside | _ending(filling, frame, scan.later, wrap) | _ending(filling, frame, scan.at_once, wrap)
+        row = filling.row_of(filling.recent.after(frame), scan.anywhere, wrap)
+        row |= inside
+        return row
 
     return filling.recent.row(inside, scan, frame.then, frame.doc, make=make)
 
@@ -111,5 +113,5 @@ def _exclude_towards(row: Row, frame: OpenWord, node: Node, typed: str, word: st
     for spelled in {char, char.upper()} if frame.any_case else {char}:
         if (child := node.children.get(ord(spelled))) is not None:
             if child.tokens and not frame.begins_word(typed + spelled):
-                remove(row, child.tokens)
+                remove(row, child.bits)
             _exclude_towards(row, frame, child, typed + spelled, word)
