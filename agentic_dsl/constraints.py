@@ -277,8 +277,11 @@ class Constraints(_Model):
 
     @cached_property
     def canonical_json(self) -> str:
-        """The contract as JSON in ASCII on one line, the same text for equal constraints."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """The contract as JSON in ASCII on one line, the same text for contracts that allow the same documents.
+
+        The properties of schemas keep their order, in which arguments are generated.
+        """
+        return json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
 
     @cached_property
     def digest(self) -> str:

@@ -61,7 +61,7 @@ class UnknownVersionError(ConstraintError):
 
 
 def with_contract(spec: CompiledSpec, *, max_output_tokens: int | None = None, semantic: bool = True) -> str:
-    """The text of a grammar with its contract in front; equal for equal contracts.
+    """The text of a grammar with its contract in front; the same for contracts that allow the same documents.
 
     Args:
         spec: in the ``xgrammar`` dialect.
@@ -73,7 +73,7 @@ def with_contract(spec: CompiledSpec, *, max_output_tokens: int | None = None, s
     # ASCII on one line, so nothing in it can end the comment. Defaults are left out: a plug-in of a release that does
     # not have a field yet refuses only what uses it.
     given = spec.constraints.model_dump(mode="json", exclude_defaults=True)
-    text = json.dumps(given, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(given, separators=(",", ":"))  # in their order: arguments are written in that of their schema
     return f'{_MARK}{VERSION} {{"constraints":{text},{rest[1:]}\n{spec.grammar}'
 
 

@@ -114,9 +114,12 @@ class BudgetGate:
     """Judges tokens by what is left of the budget; see `overlay.Gate`.
 
     What a token leads to is allowed iff its completion fits exactly. Most fit by far, so a bound is asked first.
+
+    Attributes:
+        highest: the highest cost that was asked for. Where more is left, nothing was refused, and nothing would be.
     """
 
-    __slots__ = ("_after", "_base", "_bounds", "_left", "_root")
+    __slots__ = ("_after", "_base", "_bounds", "_left", "_root", "highest")
 
     def __init__(
         self, root: Node, base: Callable[[], Costs], left: int, bounds: Bounds, known: Completions | None = None
@@ -132,10 +135,15 @@ class BudgetGate:
         """
         self._root, self._base, self._left, self._bounds = root, base, left, bounds
         self._after: Completions = {} if known is None else known
+        self.highest = 0
 
     def allows(self, after: Frame) -> bool:
         """Whether the text can still be completed once a token has led to ``after``."""
-        return self.cost(after) < self._left
+        return self._affords(self.cost(after))
+
+    def _affords(self, cost: int) -> bool:
+        self.highest = max(self.highest, cost)
+        return cost < self._left
 
     def cost(self, frame: Frame) -> int:
         """The tokens that the completion of a frame takes, end token included; a close bound where that fits."""
@@ -164,12 +172,13 @@ class BudgetGate:
     def room(self, whole: Frame, open_frame: Frame) -> int:
         """How many characters more can surely be afforded in an open place."""
         if isinstance(open_frame, OpenWord):
+            self.highest = IMPOSSIBLE  # the room depends on what is left
             fresh = open_frame.without_known()
             if not fresh.is_viable:
                 return 0
             left = self._left - 1 - self.cost(fresh) - _MARGIN
             return left // (_MENTIONS if self._bounds.applies(fresh.doc) else self._mentions(fresh))
-        return 1 << 20 if self.cost(whole) + _MARGIN < self._left else 0
+        return 1 << 20 if self._affords(self.cost(whole) + _MARGIN) else 0
 
     def _mentions(self, word: OpenWord) -> int:
         """How often the completion spells a new word, what is typed of it included."""

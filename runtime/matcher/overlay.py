@@ -19,7 +19,7 @@ from agentic_dsl.runtime.matcher.prose_rows import ProseRows
 from agentic_dsl.runtime.matcher.recent import Recent
 from agentic_dsl.runtime.matcher.scans import Scans
 from agentic_dsl.runtime.matcher.tree_walk import Gate
-from agentic_dsl.runtime.matcher.vocabulary_trie import Node, VocabularyTrie
+from agentic_dsl.runtime.matcher.vocabulary_trie import Bit, Node, VocabularyTrie, add
 
 Mask = npt.NDArray[np.int32]
 """A finished row, as engines take it; never changed."""
@@ -49,8 +49,13 @@ class Overlay:
         return bounds
 
     def known(self, run: Run) -> Mask | None:
-        """The mask at a place in forced text, where it has been asked for before and depends on nothing else."""
-        return self._inside.get(run.text[run.at : run.at + WINDOW])
+        """The mask at a place in forced text; None where tokens reach beyond it, to what follows."""
+        window = run.text[run.at : run.at + WINDOW]
+        if window not in self._inside:
+            if len(self._inside) >= _MOST_ROWS:
+                self._inside.clear()  # rare, and cheaper than keeping an order
+            self._inside[window] = self._forced(window)
+        return self._inside[window]
 
     def mask(self, frame: Frame, gate: Gate | None = None, recent: Recent | None = None) -> Mask:
         """The tokens that may come next; end tokens where the text may end.
@@ -60,35 +65,26 @@ class Overlay:
             gate: what a budget allows, None for everything.
             recent: rows of this text that are needed again soon; gains entries.
         """
-        if type(frame) is Run and gate is None:
-            window = frame.text[frame.at : frame.at + WINDOW]
-            if window not in self._inside:
-                return self._forced(frame, window, recent)
-            if (known := self._inside[window]) is not None:
-                return known
+        if type(frame) is Run and gate is None and (known := self.known(frame)) is not None:
+            return known
         row = self.trie.empty_row()
         Filling(self.scans, row, gate, recent if recent is not None else Recent()).fill(frame)
         if frame.is_final:
             row |= self.trie.end_row
         return row.view(np.int32)
 
-    def _forced(self, frame: Run, window: bytes, recent: Recent | None) -> Mask:
-        """The row of a place in forced text, kept where no token reaches beyond the window."""
+    def _forced(self, window: bytes) -> Mask | None:
+        """The row of a place in forced text; None where a token reaches beyond the window."""
         node: Node = self.trie.root
-        found: list[int] = []
-        closed = False
+        found: list[Bit] = []
         for byte in window:
-            child = node.children.get(byte)
-            if child is None:
-                closed = True
+            if (child := node.children.get(byte)) is None:
                 break
             node = child
-            found += node.tokens
-        if len(self._inside) >= _MOST_ROWS:
-            self._inside.clear()  # rare, and cheaper than keeping an order
-        if not closed and node.children:
-            self._inside[window] = None
-            return self.mask(frame, recent=recent)
-        mask = self.trie.row(found).view(np.int32)
-        self._inside[window] = mask
-        return mask
+            found += node.bits
+        else:
+            if node.children:
+                return None
+        row = self.trie.empty_row()
+        add(row, found)
+        return row.view(np.int32)

@@ -93,7 +93,7 @@ class SemanticMatcher:
         self._overlay = overlay if overlay is not None else Overlay(trie_of(tokenizer.vocabulary))
         self._frames: list[Frame] = [settle(start(plan))]
         self._terminated = False
-        self._last: tuple[Frame, Mask] | None = None
+        self._last: tuple[Frame, Mask, int] | None = None
         self._recent = Recent()
         self._completions: Completions = {}
         self._ahead: tuple[Frame, bytes, tuple[int, ...]] | None = None
@@ -162,12 +162,17 @@ class SemanticMatcher:
         if self._budget is None or self._is_free(frame):
             return self._free_mask(frame)
         left = self._budget - len(self._frames) + 1
+        if (mask := self._repeated(frame, left)) is not None:
+            return mask
         gate = BudgetGate(self._overlay.trie.root, self._cost, left, self._bounds, self._completions)
         if self._bounds.completion(frame, left - _AMPLE) + _AMPLE <= left:
-            return self._overlay.mask(frame, gate)
+            mask = self._overlay.mask(frame, gate)
+            if gate.highest < left and frame.repeats(frame, self._overlay.trie.longest):
+                self._last = frame, mask, gate.highest
+            return mask
         base = self._cost()
         if base.total >= left:
-            mask: Mask = self._overlay.end.copy() if frame.is_final else np.zeros_like(self._overlay.end)
+            mask = self._overlay.end.copy() if frame.is_final else np.zeros_like(self._overlay.end)
         else:
             mask = self._overlay.mask(frame, gate)
         if base.first >= 0:  # the policy's own token, where the gate is too careful to see it
@@ -188,13 +193,20 @@ class SemanticMatcher:
         return known
 
     def _free_mask(self, frame: Frame) -> Mask:
-        """The mask without a budget; in the middle of a text the last one still holds."""
-        if self._last is not None and frame.repeats(self._last[0], self._overlay.trie.longest):
-            return self._last[1]
+        """The mask without a budget."""
+        if (known := self._repeated(frame)) is not None:
+            return known
         mask = self._overlay.mask(frame, recent=self._recent)
         if frame.repeats(frame, self._overlay.trie.longest):
-            self._last = (frame, mask)
+            self._last = frame, mask, IMPOSSIBLE
         return mask
+
+    def _repeated(self, frame: Frame, left: int = IMPOSSIBLE + 1) -> Mask | None:
+        """The last mask, in the middle of a text where it still holds: all that it allows fits into what is left."""
+        if self._last is None:
+            return None
+        there, mask, highest = self._last
+        return mask if highest < left and frame.repeats(there, self._overlay.trie.longest) else None
 
     def accept(self, token_id: int) -> bool:
         """See `Matcher.accept`. Blank and unknown tokens are never allowed."""
@@ -227,6 +239,8 @@ class SemanticMatcher:
         """What the completion behind a token costs, None where nobody has counted; `_TOO_DEAR` beyond the budget."""
         frame, left = self._frames[-1], self._left
         if left is None or self._is_free(frame):
+            return None
+        if self._repeated(after, left) is not None:
             return None
         if type(frame) is Run and self._is_within(frame, after) and self._fits(frame):
             return None

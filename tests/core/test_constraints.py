@@ -117,7 +117,7 @@ def test_a_library_is_called_with_its_version_where_it_has_one() -> None:
 
 def test_the_canonical_json_is_stable_ascii_and_reads_back() -> None:
     one = Constraints(tools=(ToolSpec(name="ä", parameters={"b": 1, "a": {"y": 1, "x": "\ud800"}}),), max_nodes=5)
-    tools: Any = [{"name": "ä", "parameters": {"a": {"x": "\ud800", "y": 1}, "b": 1}}]
+    tools: Any = [{"parameters": {"b": 1, "a": {"y": 1, "x": "\ud800"}}, "name": "ä"}]
     two = Constraints(max_nodes=5, tools=tools)
     assert one == two
     assert one.canonical_json == two.canonical_json
@@ -126,6 +126,14 @@ def test_the_canonical_json_is_stable_ascii_and_reads_back() -> None:
     assert Constraints(**json.loads(one.canonical_json)) == one
     assert one.digest == two.digest != Constraints(max_nodes=6).digest
     assert len(one.digest) == 64
+
+
+def test_contracts_that_order_arguments_otherwise_allow_other_documents_and_have_other_digests() -> None:
+    here, there = (
+        Constraints(tools=(ToolSpec(name="book", parameters={"properties": {name: {} for name in names}}),))
+        for names in (("origin", "day"), ("day", "origin"))
+    )
+    assert here.digest != there.digest
 
 
 def test_constraints_survive_pickling_and_cannot_be_changed() -> None:

@@ -36,6 +36,14 @@ def test_equal_contracts_are_equal_texts() -> None:
     assert with_contract(compile(Constraints())) == with_contract(compile(Constraints()))
 
 
+def test_arguments_keep_the_order_in_which_they_are_generated() -> None:
+    names = ["origin", "destination", "day"]
+    schema = {"type": "object", "properties": {name: {"type": "string"} for name in names}, "required": names}
+    sent = Constraints(tools=(ToolSpec(name="search_flights", parameters=schema),))
+    [tool] = read_contract(with_contract(compile(sent))).constraints.tools or ()
+    assert list(tool.parameters["properties"]) == names
+
+
 def test_other_grammars_are_left_alone() -> None:
     assert not has_contract("# a comment\nroot ::= [a-z]")
     assert not has_contract("root ::= [a-z]")
