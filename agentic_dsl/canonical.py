@@ -46,7 +46,7 @@ def _node_entries(node: AnyNode) -> Iterator[tuple[tuple[str, ...], Data]]:
             extra_shown = True
             yield from (((key,), value) for key, value in node.extra.items())
         value = getattr(node, spec.name)
-        if not _is_absent(spec, value):
+        if value is not spec.default and not _is_absent(spec, value):
             yield spec.path, field_data(spec, value)
 
 

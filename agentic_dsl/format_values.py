@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 
 from agentic_dsl.signature import Data
 from agentic_dsl.span import SpanPath
@@ -61,7 +62,16 @@ def is_plain(text: str) -> bool:
 
 def bare(text: str) -> str:
     """A word without quotes where that is safe, else in quotes."""
+    return _bare(text) if len(text) <= _OFTEN else _bare.__wrapped__(text)
+
+
+@lru_cache(maxsize=4096)
+def _bare(text: str) -> str:
     return text if is_plain(text) else quote(text)
+
+
+_OFTEN = 64
+"""Words of no more characters come again and again: keys, types, ids."""
 
 
 _SMALLEST_POSITIONAL, _LARGEST_POSITIONAL = 1e-7, 1e21
@@ -87,16 +97,16 @@ def number(value: int | float) -> str:
 def scalar(value: Data) -> str:
     """A string, number, boolean or null."""
     match value:
+        case Bare():
+            return bare(value)
+        case str():
+            return quote(value)
         case None:
             return "null"
         case bool():
             return "true" if value else "false"
         case int() | float():
             return number(value)
-        case Bare():
-            return bare(value)
-        case str():
-            return quote(value)
         case _:
             raise TypeError(f"not a scalar: {type(value).__name__}")
 

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from agentic_dsl import codes
 from agentic_dsl.ast import Subgraph
 from agentic_dsl.compiler.checks.context import CheckContext
+from agentic_dsl.compiler.checks.generated_fields import generated_fields
 from agentic_dsl.compiler.grammar.words import YAML_WORDS
 from agentic_dsl.compiler.resolution import Place
 from agentic_dsl.compiler.templates import strings_in
 from agentic_dsl.constraints import Constraints
 from agentic_dsl.diagnostics import Diagnostic
-from agentic_dsl.node_table import FieldKind, FieldSpec, Generated, Node
+from agentic_dsl.node_table import FieldSpec, Node
 from agentic_dsl.signature import Data
 from agentic_dsl.span import SpanPath
 
@@ -62,11 +63,12 @@ def _check_keys(block: Subgraph) -> Iterator[Diagnostic]:
 
 def _check_fields(place: Place) -> Iterator[Diagnostic]:
     node: Node = place.node
-    for spec in node.spec.fields:
+    fields = generated_fields(node)
+    for spec in fields.parameters:
+        yield from _check_parameters(node, spec, getattr(node, spec.name))
+    for spec in fields.never:
         value = getattr(node, spec.name)
-        if spec.kind is FieldKind.PARAMETERS:
-            yield from _check_parameters(node, spec, value)
-        if spec.generated is Generated.NEVER and value and value != spec.default:
+        if value and value != spec.default:
             yield codes.NOT_GENERATED_FORM.at(
                 node.key_at(*spec.path),
                 f'node "{node.id}" has {spec.path[-1]}, which generated text never has',
@@ -93,11 +95,11 @@ def _check_words(
     """Ids and context keys are bounded words that no YAML reader takes for something else; ``named`` are targets."""
     node = place.node
     words = [(node.id, context.id_span(place), "id")]
-    for spec in node.spec.fields:
-        if spec.kind is FieldKind.KEYS:
-            words += [(key, node.at(*spec.path, i), "key") for i, key in enumerate(getattr(node, spec.name))]
-        elif spec.writes and spec.kind is FieldKind.VALUES:
-            words += [(key, node.key_at(*spec.path, key), "key") for key in getattr(node, spec.name)]
+    fields = generated_fields(node)
+    for spec in fields.keys:
+        words += [(key, node.at(*spec.path, i), "key") for i, key in enumerate(getattr(node, spec.name))]
+    for spec in fields.written:
+        words += [(key, node.key_at(*spec.path, key), "key") for key in getattr(node, spec.name)]
     for word, span, what in words:
         if len(word) > constraints.max_identifier_chars:
             yield codes.TEXT_TOO_LONG.at(
@@ -140,16 +142,13 @@ def _check_texts(place: Place, constraints: Constraints) -> Iterator[Diagnostic]
             )
 
 
-_TEXT_KINDS = frozenset({FieldKind.TEXT, FieldKind.NAME, FieldKind.VALUES, FieldKind.PARAMETERS})
-
-
 def texts_of(node: Node) -> Iterator[tuple[SpanPath, str]]:
     """Every free text of a node, with its place: texts, names, and the strings inside values; inputs of calls too."""
-    for spec in node.spec.fields:
-        value = getattr(node, spec.name)
-        if spec.kind in _TEXT_KINDS and value:
+    fields = generated_fields(node)
+    for spec in fields.texts:
+        if value := getattr(node, spec.name):
             yield from strings_in(spec.path, value)
-        elif spec.kind is FieldKind.REFERENCES:
-            for position, reference in enumerate(value):
-                for _, given in reference.query:
-                    yield (*spec.path, position), given
+    for spec in fields.references:
+        for position, reference in enumerate(getattr(node, spec.name)):
+            for _, given in reference.query:
+                yield (*spec.path, position), given

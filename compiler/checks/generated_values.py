@@ -8,6 +8,7 @@ from typing import Any
 
 from agentic_dsl import codes
 from agentic_dsl.compiler.checks.context import CheckContext
+from agentic_dsl.compiler.checks.generated_fields import generated_fields
 from agentic_dsl.compiler.checks.schemas import is_template
 from agentic_dsl.compiler.grammar.automaton import Automaton
 from agentic_dsl.compiler.grammar.ir import Expr
@@ -20,7 +21,7 @@ from agentic_dsl.constraints import ToolSpec
 from agentic_dsl.diagnostics import Diagnostic
 from agentic_dsl.errors import ConstraintError
 from agentic_dsl.format_values import inline, is_inline, quote
-from agentic_dsl.node_table import FieldKind, FieldSpec, Generated, Node, ToolCall
+from agentic_dsl.node_table import FieldSpec, Node, ToolCall
 
 
 def check_values(context: CheckContext) -> Iterator[Diagnostic]:
@@ -30,13 +31,12 @@ def check_values(context: CheckContext) -> Iterator[Diagnostic]:
     tools = {tool.name: tool for tool in context.constraints.tools or ()}
     for place in context.graph.places:
         node: Node = place.node
-        for spec in node.spec.fields:
-            value = getattr(node, spec.name)
-            if not value or spec.generated is Generated.NEVER:
-                continue
-            if spec.kind is FieldKind.TEXT:
+        fields = generated_fields(node)
+        for spec in fields.lines:
+            if value := getattr(node, spec.name):
                 yield from _check_text(node, spec, value)
-            elif spec.kind is FieldKind.VALUES and isinstance(value, Mapping):
+        for spec in fields.values:
+            if (value := getattr(node, spec.name)) and isinstance(value, Mapping):
                 yield from _check_mapping(node, spec, value, tools)
 
 

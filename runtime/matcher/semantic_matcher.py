@@ -201,12 +201,15 @@ class SemanticMatcher:
             self._last = frame, mask, IMPOSSIBLE
         return mask
 
-    def _repeated(self, frame: Frame, left: int = IMPOSSIBLE + 1) -> Mask | None:
-        """The last mask, in the middle of a text where it still holds: all that it allows fits into what is left."""
-        if self._last is None:
+    def _repeated(self, frame: Frame, left: int | None = None) -> Mask | None:
+        """The last mask, in the middle of a text where it still holds.
+
+        With a budget it does where all that it allows fits into what is ``left``, and the text ends as it did there.
+        """
+        if self._last is None or not frame.repeats(self._last[0], self._overlay.trie.longest):
             return None
         there, mask, highest = self._last
-        return mask if highest < left and frame.repeats(there, self._overlay.trie.longest) else None
+        return mask if left is None or (highest < left and _end_alike(frame, there)) else None
 
     def accept(self, token_id: int) -> bool:
         """See `Matcher.accept`. Blank and unknown tokens are never allowed."""
@@ -328,6 +331,12 @@ class SemanticMatcher:
     def frame(self) -> Frame:
         """What the tracker knows at this point."""
         return self._frames[-1]
+
+
+def _end_alike(one: Frame, other: Frame) -> bool:
+    """Whether the policy completes two frames by the same text, and goes on alike."""
+    first, second = one.ending(), other.ending()
+    return first is not None and second is not None and first[:2] == second[:2]
 
 
 def plan_of(source: CompiledSpec | Constraints | Plan) -> Plan:
