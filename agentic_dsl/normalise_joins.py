@@ -71,8 +71,14 @@ class _Nodes:
         return block if all(a is b for a, b in zip(nodes, block.nodes, strict=True)) else replace(block, nodes=nodes)
 
 
+def _all(blocks: tuple[Block, ...]) -> Iterator[AnyNode]:
+    return (node for block in blocks if isinstance(block, Subgraph) for node in block.nodes)
+
+
 def drop_fork_next(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
     """The ``next`` of a fork names its join, which its branches lead to anyway; one that names anything else stays."""
+    if not any(isinstance(node, Fork) and node.next for node in _all(blocks)):
+        return blocks
     nodes = _Nodes.of(blocks)
     for spot, node in nodes.nodes.items():
         if isinstance(node, Fork) and node.next:
@@ -84,6 +90,8 @@ def drop_fork_next(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
 
 def gather_sources(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
     """The ``wait_for`` that every node has means, on a join, the join's own."""
+    if not any(isinstance(node, Join) and node.wait_for is not None for node in _all(blocks)):
+        return blocks
     nodes = _Nodes.of(blocks)
     for spot, node in nodes.nodes.items():
         if isinstance(node, Join) and node.wait_for is not None:
@@ -98,10 +106,10 @@ def link_joins(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
     ``@all`` and missing sources become the sources of the flow edges into the join. A source is led to its join where
     it has no successor of its own, or where no flow edge into the join is written at all.
     """
+    if not any(isinstance(node, Join) for node in _all(blocks)):
+        return blocks
     nodes = _Nodes.of(blocks)
     joins = [(spot, node) for spot, node in nodes.nodes.items() if isinstance(node, Join)]
-    if not joins:
-        return blocks
     into = _flow_sources(nodes)
     for spot, join in joins:
         flowing = [nodes.path(source) for source in into.get(spot, ())]

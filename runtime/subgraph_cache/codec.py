@@ -7,6 +7,7 @@ write the file can write it too. What they cannot do is to make an invalid text 
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import json
 import struct
@@ -100,7 +101,7 @@ def _packed(ids: tuple[int, ...]) -> str:
 
 
 def _unpacked(text: str) -> tuple[int, ...]:
-    data = base64.b64decode(text, validate=True)
+    data = binascii.a2b_base64(text, strict_mode=True)  # what `b64decode` searches for with a pattern before
     return struct.unpack(f"<{len(data) // 4}I", data)
 
 
