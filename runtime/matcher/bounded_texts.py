@@ -101,15 +101,18 @@ class BoundedText(Text):
 
     def step(self, byte: int) -> Frame | None:
         """One more byte of a character, or the closing quote."""
-        if self.begun or byte not in (_QUOTE, _OPEN):
+        if self.begun or byte != _OPEN:
             return super().step(byte)
-        if byte == _QUOTE:
-            return self._after(self.doc) if self._may_end else None
         if self.brace:
             return self._open()
         if self.used < self.most or (not self.is_filled and self._fits(self.used + 1, brace=True)):
             return self.at(self.used + 1, brace=True)
         return None
+
+    @property
+    def closes(self) -> Then | None:
+        """See `Text.closes`."""
+        return self._after if self._may_end else None
 
     @property
     def _may_end(self) -> bool:

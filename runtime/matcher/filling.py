@@ -104,9 +104,9 @@ class Filling(TreeWalk):
                     self.enter(frame.at(frame.used + size).step(byte), child)
 
     def _leave_text(self, frame: Text, exits: Mapping[int, Node]) -> None:
-        """Tokens that leave a text, the same after each of its characters."""
-        row = self.recent.row(exits, frame.then, frame.doc, make=lambda: self.row_of(frame, exits, itself))
-        self.row |= row
+        """Tokens that leave a text, the same after each character behind which it may end alike."""
+        key = exits, frame.closes, frame.then, frame.doc
+        self.row |= self.recent.row(*key, make=lambda: self.row_of(frame, exits, itself))
 
     def _is_far_from_bound(self, frame: Text) -> bool:
         """Whether any token fits into a text, and a template that it opens too."""

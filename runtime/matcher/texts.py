@@ -109,7 +109,8 @@ class Text(Frame):
         if self.begun:
             return self._go_on(byte)
         if byte == _QUOTE:
-            return self.then(self.doc) if self.used >= self.least else None
+            closes = self.closes
+            return None if closes is None else closes(self.doc)
         if byte == _OPEN and self.template is not None and self.brace:
             return self._open()
         if self.used >= self.most or byte < 0x20 or byte == 0x7F:
@@ -122,6 +123,11 @@ class Text(Frame):
         if self.brace and byte in (_PERCENT, _HASH):
             return None
         return self.at(self.used + 1, brace=byte == _OPEN and self.template is not None)
+
+    @property
+    def closes(self) -> Then | None:
+        """What follows the closing quote; None where it may not come here."""
+        return self.then if self.used >= self.least else None
 
     def leap(self, token: bytes) -> Text | None:
         """The frame after a token of ordinary characters; None where it has to be read byte by byte."""
