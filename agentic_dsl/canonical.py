@@ -22,7 +22,7 @@ from agentic_dsl.ast import (
 )
 from agentic_dsl.format_contracts import permission_data, requirement_data, signature_data
 from agentic_dsl.format_values import Bare
-from agentic_dsl.node_table import AnyNode, FieldKind, FieldSpec, Slot, WaitFor
+from agentic_dsl.node_table import NODE_TABLE, AnyNode, FieldKind, FieldSpec, NodeSpec, Slot, WaitFor
 from agentic_dsl.paths import Version
 from agentic_dsl.permission import Permission
 from agentic_dsl.signature import Data, Signature, Stability
@@ -37,22 +37,32 @@ def node_data(node: AnyNode) -> dict[str, Data]:
 
 def _node_entries(node: AnyNode) -> Iterator[tuple[tuple[str, ...], Data]]:
     """Path and value of everything that is printed of a node: id, type, own fields, other keys, common fields."""
-    type_shown = extra_shown = False
-    for spec in node.spec.fields:
-        if spec.slot > Slot.ID and not type_shown:
-            type_shown = True
-            yield from _type_entry(node)
-        if spec.slot > Slot.OWN and not extra_shown:
-            extra_shown = True
-            yield from (((key,), value) for key, value in node.extra.items())
-        value = getattr(node, spec.name)
-        if value is not spec.default and not _is_absent(spec, value):
-            yield spec.path, field_data(spec, value)
-
-
-def _type_entry(node: AnyNode) -> Iterator[tuple[tuple[str, ...], Data]]:
+    ids, own, common = _BY_SLOT.get(node.spec.type) or _by_slot(node.spec)
+    yield from _field_entries(node, ids)
     if node.type:  # a node may lack its type, and a key without a value would say something else
         yield ("type",), Bare(node.type)
+    yield from _field_entries(node, own)
+    yield from (((key,), value) for key, value in node.extra.items())
+    yield from _field_entries(node, common)
+
+
+def _field_entries(node: AnyNode, fields: tuple[FieldSpec, ...]) -> list[tuple[tuple[str, ...], Data]]:
+    found = []
+    for spec in fields:
+        value = getattr(node, spec.name)
+        if value is not spec.default and not _is_absent(spec, value):
+            found.append((spec.path, field_data(spec, value)))
+    return found
+
+
+def _by_slot(row: NodeSpec) -> tuple[tuple[FieldSpec, ...], ...]:
+    """The fields of a type that stand before ``type``, behind it, and behind the keys that are not known."""
+    before = tuple(spec for spec in row.fields if spec.slot <= Slot.ID)
+    own = tuple(spec for spec in row.fields if Slot.ID < spec.slot <= Slot.OWN)
+    return before, own, tuple(spec for spec in row.fields if spec.slot > Slot.OWN)
+
+
+_BY_SLOT = {name: _by_slot(row) for name, row in NODE_TABLE.items()}
 
 
 def _is_absent(spec: FieldSpec, value: Any) -> bool:

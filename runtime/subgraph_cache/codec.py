@@ -106,5 +106,7 @@ def _unpacked(text: str) -> tuple[int, ...]:
 
 
 def _stats(record: dict[str, Any]) -> Stats:
-    zeros = asdict(Stats())
-    return Stats(**{name: type(zero)(record[name]) for name, zero in zeros.items()})
+    return Stats(**{name: kind(record[name]) for name, kind in _STATS.items()})
+
+
+_STATS = {name: type(zero) for name, zero in asdict(Stats()).items()}
