@@ -25,7 +25,7 @@ def rule(
     quiet: QuietOption = False,
 ) -> None:
     """Explain a rule of lint, validate or skills with a bad and a good example, or a kind of change of diff."""
-    from agentic_dsl.compiler.lint.registry import BY_CODE, BY_NAME, RULES, find_rule
+    from agentic_dsl.compiler.lint.registry import BY_NAME, RULES, find_rule
 
     output = output_of(Settings.load(), format, quiet)
     if code is None:
@@ -38,7 +38,7 @@ def rule(
     if found is None and (_is_of_skills(code, output) or _is_of_diff(code, output)):
         return
     if found is None:
-        near = get_close_matches(code.upper(), BY_CODE, 1) or get_close_matches(code.lower(), BY_NAME, 1)
+        near = get_close_matches(code.upper(), _codes(), 1) or get_close_matches(code.lower(), BY_NAME, 1)
         raise UsageError(
             f'"{code}" names no rule', help=f"write {near[0]}" if near else "run `agentic-dsl rule` to see all"
         )
@@ -46,6 +46,15 @@ def rule(
         output.record(_record(found))
         return
     output.data(_explained(found))
+
+
+def _codes() -> list[str]:
+    """Every code that can be explained."""
+    from agentic_dsl.compiler.compatibility.kinds import ALL_KINDS
+    from agentic_dsl.compiler.lint.registry import BY_CODE
+    from agentic_dsl.skills.skill_rules import RULES
+
+    return [*BY_CODE, *(change.code.code for change in ALL_KINDS), *(rule.kind.code for rule in RULES)]
 
 
 def _is_of_skills(code: str, output: Output) -> bool:

@@ -298,3 +298,9 @@ def test_each_kind_of_change_is_explained_by_rule(cli: Cli, kind: ChangeKind) ->
     assert result.out == f"{kind.code.code} {kind.code.name} ({kind.level.value}, diff)\n\n{kind.code.summary}\n"
     record = json.loads(cli("rule", kind.code.name, "--format", "json").out)
     assert (record["code"], record["level"]) == (kind.code.code, kind.level.value)
+
+
+def test_a_code_that_is_nearly_one_of_a_change_is_named(cli: Cli) -> None:
+    result = cli("rule", "ADC2011")
+    assert (result.code, result.out) == (2, "")
+    assert "write ADC201" in result.err
