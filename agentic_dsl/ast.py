@@ -160,7 +160,7 @@ class Subgraph(BlockBase):
     def node_path(self, node: AnyNode | str) -> str:
         """The full path of a node of this subgraph, as text."""
         name = node if isinstance(node, str) else node.id
-        return str(self.path) if self.single else f"{self.path}/{name}"
+        return self.path.text if self.single else f"{self.path.text}/{name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,28 +31,36 @@ from agentic_dsl.signature import Data, Signature, Stability
 
 
 def node_data(node: AnyNode) -> dict[str, Data]:
-    """A node of a ``nodes:`` list."""
-    return _nested(_node_entries(node))
-
-
-def _node_entries(node: AnyNode) -> Iterator[tuple[tuple[str, ...], Data]]:
-    """Path and value of everything that is printed of a node: id, type, own fields, other keys, common fields."""
-    ids, own, common = _BY_SLOT.get(node.spec.type) or _by_slot(node.spec)
-    yield from _field_entries(node, ids)
+    """A node of a ``nodes:`` list: id, type, own fields, other keys, common fields."""
+    ids, own, common = _BY_SLOT.get(node.TYPE) or _by_slot(node.spec)
+    data: dict[str, Data] = {}
+    _put_fields(data, node, ids)
     if node.type:  # a node may lack its type, and a key without a value would say something else
-        yield ("type",), Bare(node.type)
-    yield from _field_entries(node, own)
-    yield from (((key,), value) for key, value in node.extra.items())
-    yield from _field_entries(node, common)
+        _put(data, ("type",), Bare(node.type))
+    _put_fields(data, node, own)
+    for key, value in node.extra.items():
+        _put(data, (key,), value)
+    _put_fields(data, node, common)
+    return data
 
 
-def _field_entries(node: AnyNode, fields: tuple[FieldSpec, ...]) -> list[tuple[tuple[str, ...], Data]]:
-    found = []
+def _put_fields(data: dict[str, Data], node: AnyNode, fields: tuple[FieldSpec, ...]) -> None:
     for spec in fields:
         value = getattr(node, spec.name)
         if value is not spec.default and not _is_absent(spec, value):
-            found.append((spec.path, field_data(spec, value)))
-    return found
+            _put(data, spec.path, field_data(spec, value))
+
+
+def _put(data: dict[str, Any], path: tuple[str, ...], value: Data) -> None:
+    """Adds an entry to a mapping of mappings; what meets on the same path is merged, the first one wins."""
+    *outer, key = path
+    for name in outer:
+        inner = data.get(name)
+        data[name] = data = dict(inner) if isinstance(inner, Mapping) else {}
+    if key not in data:
+        data[key] = value
+    elif isinstance(held := data[key], Mapping) and isinstance(value, Mapping):
+        data[key] = {**held, **{name: item for name, item in value.items() if name not in held}}
 
 
 def _by_slot(row: NodeSpec) -> tuple[tuple[FieldSpec, ...], ...]:
@@ -67,10 +75,11 @@ _BY_SLOT = {name: _by_slot(row) for name, row in NODE_TABLE.items()}
 
 def _is_absent(spec: FieldSpec, value: Any) -> bool:
     """Whether a field says no more than its absence does."""
-    if value is None or (value == "" and spec.kind is FieldKind.ID):
-        return True
-    if not value and spec.kind is not FieldKind.DATA and isinstance(value, (Mapping, tuple)):
-        return True
+    if not value:
+        if value is None or (value == "" and spec.kind is FieldKind.ID):
+            return True
+        if spec.kind is not FieldKind.DATA and isinstance(value, (tuple, Mapping)):
+            return True
     return type(value) is type(spec.default) and bool(value == spec.default)
 
 
@@ -112,23 +121,6 @@ def _in_order(mapping: Any, first: tuple[str, ...]) -> Data:
         return mapping  # type: ignore[no-any-return]  # one template for the whole mapping
     known = {key: mapping[key] for key in first if key in mapping}
     return known | {key: value for key, value in mapping.items() if key not in known}
-
-
-def _nested(entries: Iterator[tuple[tuple[str, ...], Data]]) -> dict[str, Data]:
-    """Entries by path as one mapping of mappings; what meets on the same path is merged, the first one wins."""
-    root: dict[str, Any] = {}
-    for path, value in entries:
-        at = root
-        for key in path[:-1]:
-            inner = at.get(key)
-            at[key] = at = dict(inner) if isinstance(inner, Mapping) else {}
-        held = at.get(path[-1])
-        if held is not None and isinstance(held, Mapping) and isinstance(value, Mapping):
-            value = {**held, **{key: item for key, item in value.items() if key not in held}}
-        elif path[-1] in at:
-            continue
-        at[path[-1]] = value
-    return root
 
 
 # --- blocks ----------------------------------------------------------------------------------------------------------

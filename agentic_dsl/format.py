@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import assert_never
 
@@ -73,47 +73,44 @@ def _opaque_text(block: Opaque, source: str) -> str:
     return "\n".join((_heading(block), f"{fence}yaml", *block.body.splitlines(), fence))
 
 
-def _body_lines(block: Meta | Resources | Contract | Subgraph) -> Iterator[str]:
+def _body_lines(block: Meta | Resources | Contract | Subgraph) -> list[str]:
     match block:
         case Subgraph(single=True, nodes=(node,)):
-            yield from _flat_lines(block_data(block), _merged(node.comments, block.comments))
+            return _flat_lines(block_data(block), _merged(node.comments, block.comments))
         case Subgraph():
-            yield from _flat_lines(head_data(block), block.comments, _nodes_lines(block.nodes))
+            return _flat_lines(head_data(block), block.comments, _nodes_lines(block.nodes))
         case Meta() | Resources() | Contract():
-            yield from _flat_lines(block_data(block), block.comments)
+            return _flat_lines(block_data(block), block.comments)
         case _:
             assert_never(block)
 
 
-def _flat_lines(data: Mapping[str, Data], comments: Comments, nodes: Iterable[str] = ()) -> Iterator[str]:
+def _flat_lines(data: Mapping[str, Data], comments: Comments, nodes: Sequence[str] = ()) -> list[str]:
     """The lines of a body: its keys, the lines of its nodes, and the comments after the last key."""
     placed = _placed(comments, (*paths(data), _NODES), fallback=())
-    yield from mapping_lines(data, 0, placed)
-    yield from comment_lines(placed.get(_NODES, ()), 0)
-    yield from nodes
-    yield from comment_lines(placed.get((), ()), 0)
+    lines = mapping_lines(data, 0, placed)
+    lines += comment_lines(placed.get(_NODES, ()), 0)
+    lines += nodes
+    lines += comment_lines(placed.get((), ()), 0)
+    return lines
 
 
 _NODES: SpanPath = ("nodes",)
 
 
-def _nodes_lines(nodes: tuple[AnyNode, ...]) -> Iterator[str]:
+def _nodes_lines(nodes: tuple[AnyNode, ...]) -> list[str]:
     if not nodes:
-        yield "nodes: []"
-        return
-    yield "nodes:"
-    for node in nodes:
-        yield from _node_lines(node)
+        return ["nodes: []"]
+    return ["nodes:", *(line for node in nodes for line in _node_lines(node))]
 
 
-def _node_lines(node: AnyNode) -> Iterator[str]:
+def _node_lines(node: AnyNode) -> list[str]:
     data = node_data(node)
     if not data:  # an item without any key
-        yield from comment_lines(tuple(chain.from_iterable(node.comments.values())), INDENT)
-        yield f"{' ' * INDENT}- {{}}"
-        return
+        comments = comment_lines(tuple(chain.from_iterable(node.comments.values())), INDENT)
+        return [*comments, f"{' ' * INDENT}- {{}}"]
     placed = _placed(node.comments, paths(data), fallback=(next(iter(data)),))
-    yield from item_lines(mapping_lines(data, 2 * INDENT, placed), INDENT)
+    return item_lines(mapping_lines(data, 2 * INDENT, placed), INDENT)
 
 
 def _merged(*comments: Comments) -> Comments:

@@ -96,19 +96,15 @@ def number(value: int | float) -> str:
 
 def scalar(value: Data) -> str:
     """A string, number, boolean or null."""
-    match value:
-        case Bare():
-            return bare(value)
-        case str():
-            return quote(value)
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return number(value)
-        case _:
-            raise TypeError(f"not a scalar: {type(value).__name__}")
+    if isinstance(value, str):
+        return bare(value) if isinstance(value, Bare) else quote(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return number(value)
+    raise TypeError(f"not a scalar: {type(value).__name__}")
 
 
 # --- containers ------------------------------------------------------------------------------------------------------
@@ -116,29 +112,25 @@ def scalar(value: Data) -> str:
 
 def is_container(value: Data) -> bool:
     """Whether a value is a list or a mapping."""
-    return isinstance(value, Mapping | list | tuple)
+    return not isinstance(value, str) and isinstance(value, Mapping | list | tuple)
 
 
 def is_inline(value: Data) -> bool:
     """Whether a value stands on the line of its key."""
-    if isinstance(value, str):  # nearly all values, and the cheapest question
+    if isinstance(value, str):  # nearly all values, and the cheapest question; `Mapping` is the dearest
         return True
-    if isinstance(value, Mapping):
-        return not value
     if isinstance(value, list | tuple):
         return not any(map(is_container, value))
-    return True
+    return not (isinstance(value, Mapping) and value)
 
 
 def inline(value: Data) -> str:
     """A value that `is_inline`, on one line."""
     if isinstance(value, str):
         return scalar(value)
-    if isinstance(value, Mapping):
-        return "{}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(scalar, value))}]"
-    return scalar(value)
+    return "{}" if isinstance(value, Mapping) else scalar(value)
 
 
 def paths(value: Data, path: SpanPath = ()) -> Iterator[SpanPath]:
@@ -155,55 +147,60 @@ def paths(value: Data, path: SpanPath = ()) -> Iterator[SpanPath]:
         yield from paths(item, (*path, key))
 
 
-def mapping_lines(mapping: Mapping[str, Data], indent: int, comments: Comments, path: SpanPath = ()) -> Iterator[str]:
+def mapping_lines(mapping: Mapping[str, Data], indent: int, comments: Comments, path: SpanPath = ()) -> list[str]:
     """The lines of a block mapping, each entry under its comments."""
     pad = " " * indent
+    lines: list[str] = []
     for key, value in mapping.items():
-        here = (*path, key)
         if comments:
-            yield from comment_lines(comments.get(here, ()), indent)
+            lines += comment_lines(comments.get((*path, key), ()), indent)
         word = bare(key)
         if len(word) > MAX_SIMPLE_KEY:
-            yield f"{pad}? {word}"
+            lines.append(f"{pad}? {word}")
             word = ""
         if is_inline(value):
-            yield f"{pad}{word}: {inline(value)}"
+            lines.append(f"{pad}{word}: {inline(value)}")
         else:
-            yield f"{pad}{word}:"
-            yield from _inner_lines(value, indent + INDENT, comments, here)
+            lines.append(f"{pad}{word}:")
+            lines += _inner_lines(value, indent + INDENT, comments, (*path, key))
+    return lines
 
 
-def _inner_lines(value: Data, indent: int, comments: Comments, path: SpanPath) -> Iterator[str]:
+def _inner_lines(value: Data, indent: int, comments: Comments, path: SpanPath) -> list[str]:
     if isinstance(value, Mapping):
-        yield from mapping_lines(value, indent, comments, path)
-    elif isinstance(value, list | tuple):
-        for position, item in enumerate(value):
-            here = (*path, position)
-            yield from comment_lines(comments.get(here, ()), indent)
-            if is_inline(item):
-                yield f"{' ' * indent}- {inline(item)}"
-            else:
-                yield from item_lines(_inner_lines(item, indent + INDENT, comments, here), indent)
+        return mapping_lines(value, indent, comments, path)
+    lines: list[str] = []
+    for position, item in enumerate(value if isinstance(value, list | tuple) else ()):
+        here = (*path, position)
+        lines += comment_lines(comments.get(here, ()), indent)
+        if is_inline(item):
+            lines.append(f"{' ' * indent}- {inline(item)}")
+        else:
+            lines += item_lines(_inner_lines(item, indent + INDENT, comments, here), indent)
+    return lines
 
 
-def item_lines(lines: Iterator[str], indent: int) -> Iterator[str]:
+def item_lines(lines: list[str], indent: int) -> list[str]:
     """The lines of a block (indented one step more than ``indent``) as a list item: its first line gets the dash.
 
     Comments above that line move out with the dash, else they would stand inside the item.
+
+    Args:
+        lines: of the block; changed and returned.
+        indent: of the dash.
     """
     pad = " " * indent
-    for line in lines:
+    for at, line in enumerate(lines):
         if not is_comment(line):
-            yield f"{pad}- {line[indent + INDENT :]}"
+            lines[at] = f"{pad}- {line[indent + INDENT :]}"
             break
-        yield f"{pad}{line.lstrip(' ')}"
-    yield from lines
+        lines[at] = f"{pad}{line.lstrip(' ')}"
+    return lines
 
 
-def comment_lines(comments: tuple[str, ...], indent: int) -> Iterator[str]:
+def comment_lines(comments: tuple[str, ...], indent: int) -> list[str]:
     """Comments as they were, at the indent of what they belong to."""
-    for comment in comments:
-        yield f"{' ' * indent}# {comment}".rstrip()
+    return [f"{' ' * indent}# {comment}".rstrip() for comment in comments]
 
 
 def is_comment(line: str) -> bool:

@@ -97,8 +97,9 @@ def _edges(subgraph: Subgraph) -> set[tuple[int, int]]:
     for position, node in enumerate(subgraph.nodes):
         for spec in reference_fields(node):
             for reference in references_in(node, spec):
-                other = places.get(str(reference.path)) if reference.kind is ReferenceKind.PATH else None
-                if other is not None:
+                path = reference.path
+                if reference.kind is ReferenceKind.PATH and path is not None and path.text in places:
+                    other = places[path.text]
                     edges.add((other, position) if is_backward(spec) else (position, other))
     return edges
 

@@ -59,13 +59,15 @@ class Path:
     """An absolute path, such as ``/lib/math/add``. ``str()`` gives the text."""
 
     segments: tuple[str, ...]
+    text: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "text", f"/{'/'.join(self.segments)}")
         if not self.segments or not all(map(SEGMENT.fullmatch, self.segments)):
-            raise ValueError(f"not a path: {'/' + '/'.join(self.segments)!r}")
+            raise ValueError(f"not a path: {self.text!r}")
 
     def __str__(self) -> str:
-        return "/" + "/".join(self.segments)
+        return self.text
 
     def child(self, name: str) -> Path:
         """The path one segment further down."""

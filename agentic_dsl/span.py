@@ -19,8 +19,7 @@ class Position(NamedTuple):
 _LINE_END = re.compile(r"\r\n?|\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A half-open range ``[start, end)`` of code point offsets into one `Source`."""
 
     start: int

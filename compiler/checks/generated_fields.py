@@ -38,7 +38,7 @@ class GeneratedFields:
 
 def generated_fields(node: Node) -> GeneratedFields:
     """The groups of a node's type."""
-    return _GROUPS.get(node.spec.type) or _groups(node.spec)
+    return _GROUPS.get(node.TYPE) or _groups(node.spec)
 
 
 def _groups(row: NodeSpec) -> GeneratedFields:

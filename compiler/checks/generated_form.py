@@ -19,7 +19,7 @@ from agentic_dsl.constraints import Constraints
 from agentic_dsl.diagnostics import Diagnostic
 from agentic_dsl.node_table import FieldSpec, Node
 from agentic_dsl.signature import Data
-from agentic_dsl.span import SpanPath
+from agentic_dsl.span import Span, SpanPath
 
 WORD = re.compile(r"[a-z][a-z0-9_]*")
 """An id or context key of generated text."""
@@ -94,36 +94,39 @@ def _check_words(
 ) -> Iterator[Diagnostic]:
     """Ids and context keys are bounded words that no YAML reader takes for something else; ``named`` are targets."""
     node = place.node
-    words = [(node.id, context.id_span(place), "id")]
+    if not is_word(node.id, constraints):
+        yield _wrong_word("id", node.id, context.id_span(place), constraints)
+    elif place.path in named:
+        yield codes.NOT_GENERATED_FORM.at(
+            context.id_span(place),
+            f'the id "{node.id}" puts a node in the place of "{place.path}", which may be referred to',
+            help="choose another id",
+        )
+    elif node.id == _END and not node.spec.is_end:
+        yield codes.NOT_GENERATED_FORM.at(
+            context.id_span(place), f'the id "end" is a {node.type}', help="keep that id for an end node"
+        )
     fields = generated_fields(node)
     for spec in fields.keys:
-        words += [(key, node.at(*spec.path, i), "key") for i, key in enumerate(getattr(node, spec.name))]
+        for position, key in enumerate(getattr(node, spec.name)):
+            if not is_word(key, constraints):
+                yield _wrong_word("key", key, node.at(*spec.path, position), constraints)
     for spec in fields.written:
-        words += [(key, node.key_at(*spec.path, key), "key") for key in getattr(node, spec.name)]
-    for word, span, what in words:
-        if len(word) > constraints.max_identifier_chars:
-            yield codes.TEXT_TOO_LONG.at(
-                span,
-                f'the {what} "{word}" has {len(word)} characters; max_identifier_chars is '
-                f"{constraints.max_identifier_chars}",
-                help="shorten it",
-            )
-        elif not is_word(word, constraints):
-            yield codes.NOT_GENERATED_FORM.at(
-                span,
-                f'the {what} "{word}" is no word of generated text',
-                help="use lower-case letters, digits and _, and no word that YAML reads as a value",
-            )
-        elif what == "id" and place.path in named:
-            yield codes.NOT_GENERATED_FORM.at(
-                span,
-                f'the id "{word}" puts a node in the place of "{place.path}", which may be referred to',
-                help="choose another id",
-            )
-        elif word == _END and what == "id" and not node.spec.is_end:
-            yield codes.NOT_GENERATED_FORM.at(
-                span, f'the id "end" is a {node.type}', help="keep that id for an end node"
-            )
+        for key in getattr(node, spec.name):
+            if not is_word(key, constraints):
+                yield _wrong_word("key", key, node.key_at(*spec.path, key), constraints)
+
+
+def _wrong_word(what: str, word: str, span: Span, constraints: Constraints) -> Diagnostic:
+    limit = constraints.max_identifier_chars
+    if len(word) > limit:
+        message = f'the {what} "{word}" has {len(word)} characters; max_identifier_chars is {limit}'
+        return codes.TEXT_TOO_LONG.at(span, message, help="shorten it")
+    return codes.NOT_GENERATED_FORM.at(
+        span,
+        f'the {what} "{word}" is no word of generated text',
+        help="use lower-case letters, digits and _, and no word that YAML reads as a value",
+    )
 
 
 def is_word(word: str, constraints: Constraints) -> bool:

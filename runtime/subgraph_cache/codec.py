@@ -1,4 +1,4 @@
-"""How a cached subgraph lies on disk: JSON under a digest, read back field by field. Nothing in it is believed.
+"""How a cached subgraph lies on disk: a line of JSON and the token ids, under a digest. Nothing in it is believed.
 
 The digest binds the bytes to their key, so that damaged or exchanged entries are found. It is no signature: whoever may
 write the file can write it too. What they cannot do is to make an invalid text valid, because it is checked again.
@@ -6,8 +6,6 @@ write the file can write it too. What they cannot do is to make an invalid text 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import struct
@@ -39,13 +37,14 @@ def encode(value: CachedSubgraph) -> bytes:
         "text": value.text,
         "engine": value.engine,
         "report": [[e.constraint, e.level.value, e.detail, e.checked_detail] for e in value.report],
-        "token_ids": _packed(value.token_ids),
-        "prompt_token_ids": _packed(value.prompt_token_ids),
+        "token_ids": len(value.token_ids),
+        "prompt_token_ids": len(value.prompt_token_ids),
         "stats": asdict(value.stats),
         "libraries": [[use.path, use.version] for use in value.libraries],
         "created": value.created,
     }
-    return json.dumps(record, separators=(",", ":")).encode()
+    ids = (*value.token_ids, *value.prompt_token_ids)
+    return json.dumps(record, separators=(",", ":")).encode() + _LINE_END + struct.pack(f"<{len(ids)}I", *ids)
 
 
 def checksum(digest: str, payload: bytes) -> bytes:
@@ -64,26 +63,28 @@ def decode(digest: str, payload: object, digest_of_both: object) -> CachedSubgra
     if checksum(digest, payload) != digest_of_both:
         raise DamagedError("its digest differs")
     try:
-        return _value(json.loads(payload))
+        line, _, ids = payload.partition(_LINE_END)
+        return _value(json.loads(line), ids)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, struct.error) as exc:
         raise DamagedError("its fields cannot be read") from exc
 
 
-def _value(record: dict[str, Any]) -> CachedSubgraph:
+def _value(record: dict[str, Any], ids: bytes) -> CachedSubgraph:
     if record["format"] != FORMAT:
         raise DamagedError("its format is unknown")
     text, engine, created = record["text"], record["engine"], record["created"]
     if not (isinstance(text, str) and isinstance(engine, str) and isinstance(created, int | float)):
         raise DamagedError("its fields have other types")
+    answer_ids, prompt_ids = _token_ids(ids, record["token_ids"], record["prompt_token_ids"])
     return CachedSubgraph(
         text=text,
         engine=engine,
         report=tuple(
-            ReportEntry(str(name), Level(level), str(detail), None if checked is None else str(checked))
+            ReportEntry(str(name), _LEVELS[level], str(detail), None if checked is None else str(checked))
             for name, level, detail, checked in record["report"]
         ),
-        token_ids=_unpacked(record["token_ids"]),
-        prompt_token_ids=_unpacked(record["prompt_token_ids"]),
+        token_ids=answer_ids,
+        prompt_token_ids=prompt_ids,
         stats=_stats(record["stats"]),
         libraries=libraries_of(record["libraries"]),
         created=float(created),
@@ -95,18 +96,22 @@ def libraries_of(record: list[list[str | None]]) -> tuple[LibraryUse, ...]:
     return tuple(LibraryUse(str(path), None if version is None else str(version)) for path, version in record)
 
 
-def _packed(ids: tuple[int, ...]) -> str:
-    """Token ids as 32-bit numbers in base64: six thousand are read in 0.1 ms, as JSON in 0.5 ms."""
-    return base64.b64encode(struct.pack(f"<{len(ids)}I", *ids)).decode()
-
-
-def _unpacked(text: str) -> tuple[int, ...]:
-    data = binascii.a2b_base64(text, strict_mode=True)  # what `b64decode` searches for with a pattern before
-    return struct.unpack(f"<{len(data) // 4}I", data)
+def _token_ids(data: bytes, answer: object, prompt: object) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The ids of an answer and of its prompt, so many each: six thousand are read in 0.1 ms, as JSON in 0.5 ms."""
+    if not (isinstance(answer, int) and isinstance(prompt, int) and min(answer, prompt) >= 0):
+        raise DamagedError("its numbers of token ids are no numbers")
+    if len(data) != 4 * (answer + prompt):
+        raise DamagedError("its token ids are not as many as it says")
+    ids = struct.unpack(f"<{answer + prompt}I", data)
+    return ids[:answer], ids[answer:]
 
 
 def _stats(record: dict[str, Any]) -> Stats:
     return Stats(**{name: kind(record[name]) for name, kind in _STATS.items()})
 
 
+_LINE_END = b"\n"
+"""Ends the JSON, which has none inside."""
+
+_LEVELS = {level.value: level for level in Level}
 _STATS = {name: type(zero) for name, zero in asdict(Stats()).items()}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agentic_dsl.constraints import Constraints
     from agentic_dsl.runtime.engines.base import Sampling
 
-FORMAT = 1
+FORMAT = 2
 """Of keys and entries; part of every key."""
 
 _NO_LIBRARY = hashlib.sha256(b"").hexdigest()

@@ -84,7 +84,7 @@ def test_every_field_of_the_key_is_in_its_digest() -> None:
 
 def test_the_format_is_part_of_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     before = key().digest
-    monkeypatch.setattr(subgraph_key, "FORMAT", 2)
+    monkeypatch.setattr(subgraph_key, "FORMAT", subgraph_key.FORMAT + 1)
     assert key().digest != before
 
 
