@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agentic_dsl.constraints import Constraints
-from agentic_dsl.errors import ConstraintError, EngineError
+from agentic_dsl.errors import EngineError
 from agentic_dsl.runtime.matcher.bitmask import check_bitmask
-from agentic_dsl.runtime.matcher.completion import IMPOSSIBLE, BudgetGate, Completions, Costs, costs
+from agentic_dsl.runtime.matcher.budget import Budget, first_costs
+from agentic_dsl.runtime.matcher.completion import IMPOSSIBLE
 from agentic_dsl.runtime.matcher.frames import Frame, Run, feed, finish, settle
 from agentic_dsl.runtime.matcher.headers import start
 from agentic_dsl.runtime.matcher.open_words import OpenWord
-from agentic_dsl.runtime.matcher.overlay import WINDOW, Mask, Overlay
+from agentic_dsl.runtime.matcher.overlay import Mask, Overlay
 from agentic_dsl.runtime.matcher.plan import Plan
 from agentic_dsl.runtime.matcher.prose import Mixed, Prose, ProseCharacter
 from agentic_dsl.runtime.matcher.recent import Recent
@@ -25,22 +26,15 @@ if TYPE_CHECKING:
 
     from agentic_dsl.compiler.pipeline import CompiledSpec
     from agentic_dsl.runtime.matcher.explain import Explanation
-    from agentic_dsl.runtime.matcher.state import Draft
     from agentic_dsl.runtime.tokenizer import Tokenizer
 
 
 _NOTHING = object()
 """No array."""
 
-_TOO_DEAR = Costs(b"", (IMPOSSIBLE,), -1)
-"""Stands for the costs of what does not fit."""
-
 # Tuples, because a union would be made anew for each token.
 _PROSE = (Prose, ProseCharacter)
 _LEAPING = (Text, OpenWord)
-
-_AMPLE = 16
-"""Tokens beyond a completion with which any word can go on by some character."""
 
 
 class SemanticMatcher:
@@ -50,13 +44,8 @@ class SemanticMatcher:
     """
 
     __slots__ = (
-        "_ahead",
-        "_bound",
-        "_bounds",
         "_budget",
         "_checked",
-        "_completions",
-        "_costs",
         "_frames",
         "_last",
         "_overlay",
@@ -95,21 +84,11 @@ class SemanticMatcher:
         self._terminated = False
         self._last: tuple[Frame, Mask, int] | None = None
         self._recent = Recent()
-        self._completions: Completions = {}
-        self._ahead: tuple[Frame, bytes, tuple[int, ...]] | None = None
         self._checked: object = _NOTHING
-        self._budget = plan.constraints.max_output_tokens if max_output_tokens is None else max_output_tokens
-        self._costs: list[Costs | None] = []
-        self._bounds = self._overlay.bounds(plan)
-        self._bound: tuple[Draft, int | None] | None = None
-        if self._budget is not None:
-            first = _first_costs(self._frames[0], self._overlay)
-            if first.total > self._budget:
-                raise ConstraintError(
-                    f"max_output_tokens is {self._budget:,}, but the shortest answer takes {first.total:,} tokens",
-                    help=f"allow at least {first.total:,}",
-                )
-            self._costs.append(first)
+        limit = plan.constraints.max_output_tokens if max_output_tokens is None else max_output_tokens
+        self._budget: Budget | None = None
+        if limit is not None:
+            self._budget = Budget(limit, self._frames[0], self._overlay.trie.root, self._overlay.bounds(plan))
 
     def fill_bitmask(self, bitmask: npt.NDArray[np.int32], row: int) -> bool:
         """See `Matcher.fill_bitmask`.
@@ -121,35 +100,15 @@ class SemanticMatcher:
             check_bitmask(bitmask, row, len(self._vocabulary.tokens))
             self._checked = bitmask
         frame = self._frames[-1]
-        if (
-            type(frame) is Run
-            and (known := self._overlay.known(frame)) is not None
-            and (self._is_free(frame) or self._fits(frame))
-        ):
+        if type(frame) is Run and (known := self._overlay.known(frame)) is not None and self._fits(frame):
             bitmask[row] = known
         else:
             bitmask[row] = self._mask(frame)
         return True
 
-    def _is_free(self, frame: Frame) -> bool:
-        """Whether every token that the text allows fits into what is left of the budget."""
-        if self._budget is None:
-            return True
-        if self._bound is None or self._bound[0] is not frame.doc:
-            self._bound = frame.doc, self._bounds.after_any_token(frame.doc)
-        bound = self._bound[1]
-        return bound is not None and bound < self._budget - len(self._frames) + 1
-
     def _fits(self, run: Run) -> bool:
-        """Whether every token within forced text fits; what follows the text is counted once for all of its places."""
-        known = self._ahead
-        if known is None or known[0] is not run.after or known[1] is not run.text:
-            rest = self._bounds.completion(run.after) - 1
-            at = costs(self._overlay.trie.root, run.text).at
-            known = self._ahead = run.after, run.text, tuple(rest + cost for cost in at)
-        left = self._left
-        # From here on too: at the very minimum only the policy's own token may come, though others may be as short.
-        return left is None or max(known[2][run.at : run.at + 1 + WINDOW]) < left
+        """Whether every token within forced text fits into what is left of the budget."""
+        return self._budget is None or self._budget.is_free(run) or self._budget.fits(run)
 
     def _mask(self, frame: Frame) -> Mask:
         if self._terminated:
@@ -159,18 +118,19 @@ class SemanticMatcher:
         if isinstance(frame, Mixed):
             either: Mask = self._mask(frame.block) | self._overlay.prose.mask(frame, self._left)
             return either
-        if self._budget is None or self._is_free(frame):
+        budget = self._budget
+        if budget is None or budget.is_free(frame):
             return self._free_mask(frame)
-        left = self._budget - len(self._frames) + 1
+        left = budget.left
         if (mask := self._repeated(frame, left)) is not None:
             return mask
-        gate = BudgetGate(self._overlay.trie.root, self._cost, left, self._bounds, self._completions)
-        if self._bounds.completion(frame, left - _AMPLE) + _AMPLE <= left:
+        gate = budget.gate(frame)
+        if budget.is_ample(frame):
             mask = self._overlay.mask(frame, gate)
             if gate.highest < left and frame.repeats(frame, self._overlay.trie.longest):
                 self._last = frame, mask, gate.highest
             return mask
-        base = self._cost()
+        base = budget.cost(frame)
         if base.total >= left:
             mask = self._overlay.end.copy() if frame.is_final else np.zeros_like(self._overlay.end)
         else:
@@ -183,14 +143,7 @@ class SemanticMatcher:
     @property
     def _left(self) -> int | None:
         """The tokens that are left, the next one included; None without a budget."""
-        return None if self._budget is None else self._budget - len(self._frames) + 1
-
-    def _cost(self) -> Costs:
-        """What the completion costs from here; counted when it is first needed."""
-        if (known := self._costs[-1]) is None:
-            near = next((c for c in reversed(self._costs) if c is not None), None)
-            known = self._costs[-1] = costs(self._overlay.trie.root, finish(self._frames[-1]), near)
-        return known
+        return None if self._budget is None else self._budget.left
 
     def _free_mask(self, frame: Frame) -> Mask:
         """The mask without a budget."""
@@ -229,38 +182,16 @@ class SemanticMatcher:
         if isinstance(after, _PROSE):
             if not self._overlay.prose.fits(after, self._left):
                 return False
-            rest = None
-        elif (rest := self._rest(token_id, after)) is _TOO_DEAR:
-            return False
-        if self._budget is not None:
-            self._costs.append(rest)
+            if self._budget is not None:
+                self._budget.spend_free()
+        elif self._budget is not None:
+            if self._budget.is_free(frame) or self._repeated(after, self._budget.left) is not None:
+                self._budget.spend_free()
+            elif not self._budget.spend(frame, token_id, after):
+                return False
         self._frames.append(after)
         self._tokens.append(token_id)
         return True
-
-    def _rest(self, token_id: int, after: Frame) -> Costs | None:
-        """What the completion behind a token costs, None where nobody has counted; `_TOO_DEAR` beyond the budget."""
-        frame, left = self._frames[-1], self._left
-        if left is None or self._is_free(frame):
-            return None
-        if self._repeated(after, left) is not None:
-            return None
-        if type(frame) is Run and self._is_within(frame, after) and self._fits(frame):
-            return None
-        if self._bounds.completion(frame, left) >= left:
-            base = self._cost()
-            if base.total >= left and token_id != base.first:
-                return _TOO_DEAR
-        if self._bounds.completion(after, left) < left:
-            return None
-        rest = costs(self._overlay.trie.root, finish(after), self._cost())
-        return rest if rest.total < left else _TOO_DEAR
-
-    def _is_within(self, run: Run, after: Frame) -> bool:
-        """Whether a frame is a few bytes further in forced text, or right behind it."""
-        if after is run.after:
-            return len(run.text) - run.at <= WINDOW
-        return type(after) is Run and after.after is run.after and after.at - run.at <= WINDOW
 
     def rollback(self, n: int) -> None:
         """See `Matcher.rollback`.
@@ -278,7 +209,7 @@ class SemanticMatcher:
             del self._frames[-n:]
             del self._tokens[-n:]
             if self._budget is not None:
-                del self._costs[-n:]
+                self._budget.give_back(n)
 
     def is_terminated(self) -> bool:
         """See `Matcher.is_terminated`."""
@@ -312,19 +243,18 @@ class SemanticMatcher:
 
         if isinstance(what, int):
             plan, tokens = self._frames[0].doc.plan, [*self._tokens, what]
-            return explain_trace(plan, self._tokenizer, tokens, max_output_tokens=self._budget, whole=False)
+            limit = None if self._budget is None else self._budget.limit
+            return explain_trace(plan, self._tokenizer, tokens, max_output_tokens=limit, whole=False)
         accepted = b"".join(self._vocabulary.tokens[token] or b"" for token in self._tokens)
         return explain(self.frame, what, before=accepted)
 
     def fork(self) -> SemanticMatcher:
         """See `Matcher.fork`."""
         other = object.__new__(SemanticMatcher)
-        other._vocabulary, other._overlay, other._budget = self._vocabulary, self._overlay, self._budget
-        other._tokenizer, other._tokens = self._tokenizer, list(self._tokens)
-        other._bounds, other._bound, other._ahead = self._bounds, self._bound, self._ahead
-        other._completions = {}
+        other._tokenizer, other._vocabulary, other._overlay = self._tokenizer, self._vocabulary, self._overlay
+        other._tokens, other._frames, other._terminated = list(self._tokens), list(self._frames), self._terminated
         other._last, other._recent, other._checked = self._last, Recent(), _NOTHING
-        other._frames, other._costs, other._terminated = list(self._frames), list(self._costs), self._terminated
+        other._budget = None if self._budget is None else self._budget.fork()
         return other
 
     @property
@@ -352,17 +282,7 @@ def minimum_tokens(source: CompiledSpec | Constraints | Plan, tokenizer: Tokeniz
     Raises:
         ConstraintError: no document satisfies the constraints, or the tokenizer cannot spell one.
     """
-    return _first_costs(start(plan_of(source)), Overlay(trie_of(tokenizer.vocabulary))).total
-
-
-def _first_costs(frame: Frame, overlay: Overlay) -> Costs:
-    first = costs(overlay.trie.root, finish(frame))
-    if first.total >= IMPOSSIBLE:
-        raise ConstraintError(
-            "the tokenizer has no tokens for some character that every answer needs",
-            help="use a tokenizer that has a token for every byte",
-        )
-    return first
+    return first_costs(start(plan_of(source)), trie_of(tokenizer.vocabulary).root).total
 
 
 def _after(frame: Frame, token: bytes) -> Frame | None:
