@@ -1,27 +1,23 @@
-"""`AgenticLLM`: a task in words becomes a checked subgraph.
-
-One generation: constraints → grammar (`compile`) and prompt (`build_prompt`) → engine → text → `reparse`.
-"""
+"""`AgenticLLM`: a task in words becomes a checked subgraph. What happens in between is `Answering`'s."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from agentic_dsl.constraints import Constraints, ContextSignature
-from agentic_dsl.errors import EngineError, UsageError
+from agentic_dsl.errors import EngineError
+from agentic_dsl.runtime.answering import Answering
 from agentic_dsl.runtime.answers import Generation
 from agentic_dsl.runtime.config import EngineConfig, load_config
 from agentic_dsl.runtime.engines.base import GREEDY, Engine, OnToken, Sampling, ServingHints
 from agentic_dsl.runtime.engines.registry import open_engine
-from agentic_dsl.runtime.jobs import Jobs, Task, changed
-from agentic_dsl.runtime.observation.calls import Call, Observers
+from agentic_dsl.runtime.jobs import changed
+from agentic_dsl.runtime.observation.calls import Observers
 from agentic_dsl.runtime.options import BatchOptions, GenerationOptions, task_of, tasks_of
 from agentic_dsl.runtime.proven_nodes import ProvenNodes
 from agentic_dsl.runtime.streaming import AsyncSubgraphStream, SubgraphStream
-from agentic_dsl.runtime.subgraph_cache.checked import CacheRequest
 from agentic_dsl.runtime.subgraph_cache.generations import GenerationCache
 from agentic_dsl.runtime.task_skills import TaskSkills
 
@@ -36,14 +32,7 @@ _NOBODY = Observers()
 
 
 class AgenticLLM:
-    """A language model that answers in subgraphs. Safe to share between threads, as far as its engine is.
-
-    Attributes:
-        engine: what runs the model.
-        cache: what stands before it, None where every task is generated anew.
-        skills: what chooses skills for tasks, None where there are none.
-        observers: who is told of every request.
-    """
+    """A language model that answers in subgraphs. Safe to share between threads, as far as its engine is."""
 
     def __init__(
         self,
@@ -72,21 +61,37 @@ class AgenticLLM:
             MissingExtraError: a library that the engine needs is not installed.
         """
         if isinstance(engine, str):
-            self.engine: Engine = open_engine(engine, model, **engine_options)
+            engine = open_engine(engine, model, **engine_options)
         elif model is not None or engine_options:
             raise EngineError(
                 "an engine that is already there takes no model and no options",
                 help="give them to the engine's own class",
             )
-        else:
-            self.engine = engine
-        self.cache: GenerationCache | None
-        if subgraph_cache is None or isinstance(subgraph_cache, GenerationCache):
-            self.cache = subgraph_cache
-        else:
-            self.cache = GenerationCache(subgraph_cache)
-        self.skills = None if skills is None else TaskSkills.of(skills)
-        self.observers = observers
+        if subgraph_cache is not None and not isinstance(subgraph_cache, GenerationCache):
+            subgraph_cache = GenerationCache(subgraph_cache)
+        self._answering = Answering(
+            engine, subgraph_cache, None if skills is None else TaskSkills.of(skills), observers
+        )
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the model."""
+        return self._answering.engine
+
+    @property
+    def cache(self) -> GenerationCache | None:
+        """What stands before it, None where every task is generated anew."""
+        return self._answering.cache
+
+    @property
+    def skills(self) -> TaskSkills | None:
+        """What chooses skills for tasks, None where there are none."""
+        return self._answering.skills
+
+    @property
+    def observers(self) -> Observers:
+        """Who is told of every request."""
+        return self._answering.observers
 
     @classmethod
     def from_config(
@@ -171,7 +176,7 @@ class AgenticLLM:
             "priority": priority,
             "hints": hints,
         }
-        return _only(self._run([task_of(prompt, options)], library, on_token))
+        return _only(self._answering.run([task_of(prompt, options)], library, on_token))
 
     def stream_subgraph(self, prompt: str, **options: Unpack[GenerationOptions]) -> SubgraphStream:
         """Generates one subgraph node by node, with the arguments of `generate_subgraph`.
@@ -194,7 +199,7 @@ class AgenticLLM:
         proven = ProvenNodes(changed(task.constraints, **task.changes), library)
 
         def run(on_token: OnToken) -> Generation:
-            return _only(self._run([task], library, on_token))
+            return _only(self._answering.run([task], library, on_token))
 
         return SubgraphStream(run, proven, options.get("on_token"))
 
@@ -256,17 +261,19 @@ class AgenticLLM:
             "priorities": priorities,
             "hints": hints,
         }
-        return self._run(tasks_of(prompts, options), library, on_token)
+        return self._answering.run(tasks_of(prompts, options), library, on_token)
 
     async def agenerate_subgraph(self, prompt: str, **options: Unpack[GenerationOptions]) -> Generation:
         """`generate_subgraph` with the same arguments; the event loop stays free. Cancelled, it stops the engine."""
-        return _only(await self._arun([task_of(prompt, options)], options.get("library"), options.get("on_token")))
+        return _only(
+            await self._answering.arun([task_of(prompt, options)], options.get("library"), options.get("on_token"))
+        )
 
     async def abatch_generate_subgraphs(
         self, prompts: Sequence[str], **options: Unpack[BatchOptions]
     ) -> list[Generation]:
         """`batch_generate_subgraphs` with the same arguments; the event loop stays free."""
-        return await self._arun(tasks_of(prompts, options), options.get("library"), options.get("on_token"))
+        return await self._answering.arun(tasks_of(prompts, options), options.get("library"), options.get("on_token"))
 
     def cache_subgraph(self, subgraph: Subgraph, prompt: str, **options: Unpack[GenerationOptions]) -> Generation:
         """Stores a subgraph that is known to be good as the answer to a task.
@@ -279,8 +286,9 @@ class AgenticLLM:
         Raises:
             UsageError: there is no cache, or the subgraph breaks a rule of the language or of the constraints.
         """
-        jobs = self._jobs([task_of(prompt, options)], options.get("library"))
-        return self._cached().cache_subgraph(subgraph, self._wanted(jobs)[0])
+        jobs = self._answering.jobs([task_of(prompt, options)], options.get("library"))
+        [request] = self._answering.wanted(jobs)
+        return self._answering.its_cache.cache_subgraph(subgraph, request)
 
     def warm_up(self, paths: Sequence[str]) -> int:
         """Brings stored answers for some paths, and what is below them, into memory; says how many.
@@ -288,80 +296,7 @@ class AgenticLLM:
         Raises:
             UsageError: there is no cache.
         """
-        return self._cached().warm_up(paths)
-
-    def _cached(self) -> GenerationCache:
-        if self.cache is None:
-            raise UsageError(
-                "this AgenticLLM has no subgraph cache", help="give it one: AgenticLLM(…, subgraph_cache=…)"
-            )
-        return self.cache
-
-    def _run(self, tasks: Sequence[Task], library: Library | None, on_token: OnToken | None) -> list[Generation]:
-        """Compile → cache → engine → check, told to the observers."""
-        with self._call(tasks) as call:
-            with call.compiling():
-                jobs = self._jobs(tasks, library)
-
-            def ask(positions: Sequence[int]) -> list[Generation]:
-                if not positions:
-                    return []
-                hook = jobs.hook(on_token, positions)
-                results = self.engine.generate(jobs.requests(positions), on_token=hook)
-                call.answered(jobs.at(positions), results)
-                with call.checking():
-                    return jobs.generations(positions, results)
-
-            with call.asking(jobs.jobs):
-                found = ask(jobs.every) if self.cache is None else self.cache.resolve(self._wanted(jobs), ask)
-            generations = jobs.merged(found)
-            call.done(generations)
-        return generations
-
-    async def _arun(self, tasks: Sequence[Task], library: Library | None, on_token: OnToken | None) -> list[Generation]:
-        """The same; what takes longer than a moment runs in threads."""
-        with self._call(tasks) as call:
-            with call.compiling():
-                jobs = await asyncio.to_thread(self._jobs, tasks, library)
-
-            async def ask(positions: Sequence[int]) -> list[Generation]:
-                if not positions:
-                    return []
-                hook = jobs.hook(on_token, positions)
-                results = await self.engine.agenerate(jobs.requests(positions), on_token=hook)
-                call.answered(jobs.at(positions), results)
-                with call.checking():
-                    return await asyncio.to_thread(jobs.generations, positions, results)
-
-            with call.asking(jobs.jobs):
-                if self.cache is None:
-                    found = await ask(jobs.every)
-                else:
-                    found = await self.cache.aresolve(self._wanted(jobs), ask)
-            generations = jobs.merged(found)
-            call.done(generations)
-        return generations
-
-    def _jobs(self, tasks: Sequence[Task], library: Library | None) -> Jobs:
-        return Jobs.of(tasks, library, None if self.skills is None else self.skills.equipped_task)
-
-    def _call(self, tasks: Sequence[Task]) -> Call:
-        return self.observers.call(self.engine.name, len(tasks), has_cache=self.cache is not None)
-
-    def _wanted(self, jobs: Jobs) -> list[CacheRequest]:
-        """What the cache is asked for each job."""
-        overlay = "overlay" if self.engine.capabilities.supports_overlay else "grammar"
-        return [
-            self._cached().request(
-                job.task.prompt,
-                job.spec.constraints,
-                engine=self.engine.name,
-                sampling=job.task.sampling,
-                library=jobs.library,
-                options=" ".join([overlay, *sorted(skill.content_hash for skill in job.task.skills or ())]),
-            )
-            for job in jobs.jobs
-        ]
+        return self._answering.its_cache.warm_up(paths)
 
 
 def _only(generations: Sequence[Generation]) -> Generation:
