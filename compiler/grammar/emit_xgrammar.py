@@ -1,14 +1,18 @@
 r"""`Grammar` → EBNF as xgrammar 0.2 reads it.
 
 Its dialect: ``name ::= expr``, literals only in double quotes, escapes ``\n \r \t \" \\ \uXXXX \UXXXXXXXX`` (``\x``
-would swallow any number of hex digits), classes ``[a-z] [^…]``, ``? * + {n} {n,m} {n,}``. A rule with an open end says
-what follows it, ``(=[…])``, which changes no language and spares the engine most of its work per token. The text is
-the same for the same grammar, because engines and stores key by it.
+would swallow any number of hex digits), classes ``[a-z]``, ``? * + {n} {n,m} {n,}``. A rule with an open end says what
+follows it, ``(=[…])``, which changes no language and spares the engine most of its work per token. The text is the same
+for the same grammar, because engines and stores key by it.
+
+Classes are written as xgrammar 0.2.7, which SGLang pins, reads them too: never ``[^…]``, of which it loses what is
+beyond ASCII, and with ranges cut where it would lose characters (`_parts`).
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from functools import lru_cache
 from typing import assert_never
 
@@ -84,12 +88,30 @@ def count(least: int, most: int | None) -> str:
 
 @lru_cache(maxsize=1024)
 def _class(cls: CharClass) -> str:
-    return f"[{'^' if cls.negated else ''}{''.join(map(_range, cls.ranges))}]"
+    return f"[{''.join(_range(*part) for low, high in cls.positive for part in _parts(ord(low), ord(high)))}]"
 
 
-def _range(bounds: tuple[str, str]) -> str:
-    low, high = (_escape(char, _IN_CLASS) for char in bounds)
-    return low if low == high else f"{low}-{high}"
+def _parts(low: int, high: int) -> list[tuple[int, int]]:
+    """A range, cut where the first or first two bytes of its last character's UTF-8 begin, unless it is whole there.
+
+    xgrammar before 0.2.8 takes nothing behind such a place: of U+00A0 to U+D7FF it loses all from U+D000 on.
+    """
+    parts: list[tuple[int, int]] = []
+    while low <= high:
+        cuts = (high >> bits << bits for bits in (12, 18) if (high + 1) % (1 << bits) and high != sys.maxunicode)
+        start = next((cut for cut in cuts if low < cut), low)
+        parts.append((start, high))
+        high = start - 1
+    return parts[::-1]
+
+
+def _range(low: int, high: int) -> str:
+    return _in_class(low) if low == high else f"{_in_class(low)}-{_in_class(high)}"
+
+
+def _in_class(code: int) -> str:
+    char = chr(code)
+    return _escape(char, _IN_CLASS if char.isascii() else char)
 
 
 def _escape(char: str, special: str) -> str:

@@ -14,7 +14,6 @@ from typing import assert_never
 
 from agentic_dsl.compiler.grammar.ir import Alt, CharClass, Expr, Grammar, Literal, Ref, Repeat, Seq
 
-_LAST = "\U0010ffff"
 _Ranges = frozenset[tuple[str, str]]
 
 
@@ -102,8 +101,8 @@ class _Firsts:
         match expr:
             case Literal(text):
                 return _Ahead(frozenset({(text[0], text[0])})) if text else _NOTHING
-            case CharClass(ranges, negated):
-                return _Ahead(frozenset(_complement(ranges) if negated else ranges))
+            case CharClass():
+                return _Ahead(frozenset(expr.positive))
             case Seq(items):
                 found = _NOTHING
                 for item in items:
@@ -173,14 +172,3 @@ def _lasts(expr: Expr) -> list[CharClass | Ref]:
         elif not isinstance(top, Literal):
             assert_never(top)
     return found
-
-
-def _complement(ranges: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
-    """The ranges between ranges."""
-    start = 0
-    for low, high in sorted(ranges):
-        if start < ord(low):
-            yield chr(start), chr(ord(low) - 1)
-        start = max(start, ord(high) + 1)
-    if start <= ord(_LAST):
-        yield chr(start), _LAST

@@ -7,7 +7,8 @@ emitted text is the same for the same constraints.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -30,6 +31,22 @@ class CharClass:
 
     def __contains__(self, char: str) -> bool:
         return any(low <= char <= high for low, high in self.ranges) is not self.negated
+
+    @property
+    def positive(self) -> tuple[tuple[str, str], ...]:
+        """The inclusive ranges of what it takes, in order, negated or not."""
+        return tuple(_between(self.ranges)) if self.negated else self.ranges
+
+
+def _between(ranges: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
+    """The ranges before, between and after ranges."""
+    start = 0
+    for low, high in sorted(ranges):
+        if start < ord(low):
+            yield chr(start), chr(ord(low) - 1)
+        start = max(start, ord(high) + 1)
+    if start <= sys.maxunicode:
+        yield chr(start), chr(sys.maxunicode)
 
 
 @dataclass(frozen=True, slots=True)

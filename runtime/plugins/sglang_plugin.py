@@ -1,8 +1,7 @@
 """The plug-in of SGLang: ``--grammar-backend agentic-dsl`` enforces contracts with our matcher.
 
 SGLang loads it in each of its processes (entry point ``sglang.srt.plugins``). Nothing changes for a server that
-does not name the back end. Whatever does not fit is said in one warning, and SGLang's own XGrammar serves. The semantic
-matcher needs no XGrammar at all; grammars that are enforced alone need 0.2.8.
+does not name the back end. Whatever does not fit is said in one warning, and SGLang's own XGrammar serves.
 """
 
 from __future__ import annotations
@@ -23,9 +22,6 @@ NAME = "agentic-dsl"
 
 _KNOWN = ((0, 5, 23), (0, 6))
 """SGLang's versions from the first up to below the second; the classes that we build on are not a public interface."""
-
-_XGRAMMAR = (0, 2, 8)
-"""Older ones read negated character classes beyond ASCII wrongly: texts would hold no ASCII at all."""
 
 
 def register() -> None:
@@ -51,9 +47,6 @@ def create(server_args: Any, tokenizer: Any, vocab_size: int, eos_token_ids: Ite
     """
     ends = list(eos_token_ids) if eos_token_ids else None
     backend = _ours(tokenizer, vocab_size, ends)
-    if _version("xgrammar") < _XGRAMMAR:
-        needed = ".".join(map(str, _XGRAMMAR))
-        _log.warning("XGrammar is older than %s: contracts that ask for the grammar alone go wrong; install it", needed)
     if backend is None:
         return _stock(server_args, tokenizer, vocab_size, eos_token_ids)
     return _for_reasoning(backend, tokenizer)
@@ -90,14 +83,11 @@ def _unfit(kind: str, reason: str) -> None:
 
 def _unknown_version() -> str | None:
     lowest, beyond = _KNOWN
-    if lowest <= _version("sglang") < beyond:
+    version = importlib.metadata.version("sglang")
+    if lowest <= tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < beyond:
         return None
     known = " up to below ".join(".".join(map(str, bound)) for bound in _KNOWN)
-    return f"SGLang is of version {importlib.metadata.version('sglang')}, and known are {known}"
-
-
-def _version(package: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", importlib.metadata.version(package))[:3])
+    return f"SGLang is of version {version}, and known are {known}"
 
 
 def _stock(server_args: Any, tokenizer: Any, vocab_size: int, eos_token_ids: Iterable[int] | None) -> Any:

@@ -293,15 +293,6 @@ def test_a_tokenizer_that_is_not_the_one_of_its_folder_is_found_out_at_the_start
     assert "spells the token 500" in caplog.text
 
 
-def test_an_xgrammar_that_reads_grammars_wrongly_is_named_in_a_warning(
-    serve: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(sglang_plugin, "_XGRAMMAR", (99,))
-    with serve() as args:
-        assert type(create_grammar_backend(args, tokenizer, VOCAB_SIZE, ENDS)) is ContractGrammarBackend
-    assert "XGrammar is older than 99" in caplog.text
-
-
 def test_what_is_done_for_contracts_is_counted(backend: Any) -> None:
     registry = pytest.importorskip("prometheus_client").REGISTRY
 

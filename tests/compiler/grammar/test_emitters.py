@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentic_dsl.compiler.grammar.emit_gbnf import emit_gbnf
 from agentic_dsl.compiler.grammar.emit_xgrammar import emit_xgrammar
@@ -40,8 +44,38 @@ def test_xgrammar_text_has_the_escapes_of_its_dialect() -> None:
         'root ::= "a\\"\\\\\\n\\r\\t\\u0000\\u001f\\u007f\\u0085[]^-é漢\\ufeff\\ufffe\\U0001f600"\n'
     )
     assert emit_xgrammar(grammar(root=CharClass((("-", "-"), ("[", "^")), negated=True))) == (
-        "root ::= [^\\u002d\\u005b-\\u005e]\n"
+        "root ::= [\\u0000-,.-Z_-\\U0010ffff]\n"
     )
+
+
+def test_xgrammar_classes_are_positive_and_cut_where_older_versions_would_lose_characters() -> None:
+    text = chars('\x00-\x1f"\\\x7f-\x9f\ud800-\udfff\ufffe-\uffff', negated=True)
+    assert emit_xgrammar(grammar(root=text)) == (
+        "root ::= [ -!#-\\u005b\\u005d-~\\u00a0-\\ucfff\\ud000-\\ud7ff\\ue000-\\uefff\\uf000-\\ufffd"
+        "\\U00010000-\\U0010ffff]\n"
+    )
+
+
+@given(st.lists(st.tuples(st.characters(), st.characters()), min_size=1, max_size=4), st.booleans(), st.data())
+def test_a_class_as_xgrammar_text_takes_the_same_characters(
+    ends: list[tuple[str, str]], negated: bool, data: st.DataObject
+) -> None:
+    ranges = tuple((min(pair), max(pair)) for pair in ends)
+    cls = CharClass(ranges, negated)
+    written = emit_xgrammar(grammar(root=cls)).removeprefix("root ::= ")
+    near = [chr(min(max(ord(end) + step, 0), sys.maxunicode)) for pair in ranges for end in pair for step in (-1, 0, 1)]
+    for char in (*near, data.draw(st.characters())):
+        assert (char in read_class(written)) == (char in cls)
+
+
+_END = r"(\\[nrt\\]|\\u.{4}|\\U.{8}|.)"
+
+
+def read_class(text: str) -> CharClass:
+    """A positive class of the dialect."""
+    pairs = re.findall(f"{_END}(?:-{_END})?", text.strip("\n")[1:-1], re.DOTALL)
+    read = [tuple(ast.literal_eval(f"'{end}'") if len(end) > 1 else end for end in pair) for pair in pairs]
+    return CharClass(tuple((low, high or low) for low, high in read))
 
 
 def lit_of(text: str) -> Expr:
