@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from agentic_dsl.runtime.service.server import Server
     from agentic_dsl.runtime.service.warm_up import WarmUp
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def serve(
     extra: Annotated[
@@ -145,14 +147,18 @@ def _warm(server: Server, item: WarmUp, out: Output) -> dict[str, Any]:
 
 @contextmanager
 def _stopped_by_signals(process: ServerProcess) -> Iterator[list[int]]:
-    """Passes signals on to the server: the first asks it to end, the second ends it. Gives those that came."""
+    """Passes signals on to the server: the first asks it to end, the second ends it. Gives those that came.
+
+    One that was ignored when this process began stays so: ``nohup`` means that a closed terminal ends nothing.
+    """
     asked: list[int] = []
 
     def stop(number: int, _frame: object) -> None:
         process.kill() if asked else process.ask_to_stop()
         asked.append(number)
 
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    heeded = [number for number in _STOPPING if signal.getsignal(number) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, stop) for number in heeded}
     try:
         yield asked
     finally:

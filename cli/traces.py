@@ -75,20 +75,33 @@ def _records(name: str, text: str) -> list[Any]:
     """The JSON values of a file: the whole, else one a line."""
     try:
         return [json.loads(text)] if text.strip() else []
-    except RecursionError as exc:
-        raise UsageError(f"the trace {name} is nested too deeply", help=_HELP) from exc
     except json.JSONDecodeError as whole:
-        records = []
-        for number, line in enumerate(text.splitlines(), 1):
-            if not line.strip():
-                continue
-            try:
-                records.append(json.loads(line))
-            except json.JSONDecodeError as exc:
-                # A file that is one broken object says where it breaks, not that its first line is no JSON.
-                where, what = (number, exc) if records else (whole.lineno, whole)
-                raise UsageError(f"the trace {name} is not JSON: line {where}: {what.msg}", help=_HELP) from exc
-        return records
+        return _lines(name, text, whole)
+    except (RecursionError, ValueError) as exc:
+        raise _too_much(name, exc) from exc
+
+
+def _lines(name: str, text: str, whole: json.JSONDecodeError) -> list[Any]:
+    """The JSON values of a file that is no JSON as a whole."""
+    records: list[Any] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError as exc:
+            # A file that is one broken object says where it breaks, not that its first line is no JSON.
+            where, what = (number, exc) if records else (whole.lineno, whole)
+            raise UsageError(f"the trace {name} is not JSON: line {where}: {what.msg}", help=_HELP) from exc
+        except (RecursionError, ValueError) as exc:
+            raise _too_much(name, exc) from exc
+    return records
+
+
+def _too_much(name: str, exc: RecursionError | ValueError) -> UsageError:
+    """The error for JSON that Python will not read: nested without end, or a number of thousands of digits."""
+    what = "is nested too deeply" if isinstance(exc, RecursionError) else "holds a number that is too long"
+    return UsageError(f"the trace {name} {what}", help=_HELP)
 
 
 def _trace(name: str, number: int, record: Any) -> Trace:

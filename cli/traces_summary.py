@@ -26,6 +26,9 @@ PERCENTILES = (50, 95, 99)
 
 _TOTAL = "all"
 
+_SHORTEST = 1e-9
+"""Seconds; less was never measured, and would make a rate without end, which no percentile survives."""
+
 
 @dataclass
 class _Tally:
@@ -60,7 +63,7 @@ class _Tally:
         self.forward_passes += stats.forward_passes
         self.jump_forward_tokens += stats.jump_forward_tokens
         self.mask_us += stats.mask_us
-        if stats.seconds > 0 and stats.tokens > 0:
+        if stats.seconds >= _SHORTEST and stats.tokens > 0:
             self.seconds.append(stats.seconds)
             self.rates.append(stats.tokens / stats.seconds)
         self._add_time(trace)
@@ -109,8 +112,8 @@ def traces(
 ) -> None:
     """Sum up request traces: requests, validity, tokens, speed, cache hits.
 
-    Percentiles are over the requests that a model answered. Lines that are torn or no traces are named on stderr and
-    left out.
+    Percentiles are over the requests that a model answered. Lines that are torn, no traces, or hold numbers that no
+    request can have are named on stderr and left out.
     """
     output = output_of(Settings.load(), format, quiet)
     if files.count(STDIN) > 1:

@@ -23,7 +23,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from types import TracebackType
@@ -59,12 +59,14 @@ class CallInfo:
         count: how many tasks.
         has_cache: whether answers may come from a subgraph cache.
         started: when the call began, in UTC.
+        key: of this call alone, and the same where its engine's name is learned on the way.
     """
 
     engine: str
     count: int
     has_cache: bool = False
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    key: object = field(default_factory=object, repr=False, compare=False)
 
     @property
     def engine_name(self) -> str:
@@ -227,8 +229,16 @@ class Call:
         """While answers are parsed and checked."""
         return self._stage("reparse")
 
-    def answered(self, jobs: Sequence[Job], results: Sequence[EngineResult]) -> None:
-        """The engine has answered these jobs; those that the cache answers are not among them."""
+    def answered(self, jobs: Sequence[Job], results: Sequence[EngineResult], engine: str = "") -> None:
+        """The engine has answered these jobs; those that the cache answers are not among them.
+
+        Args:
+            jobs: what it was asked.
+            results: its answers.
+            engine: its name where that may have changed: some learn from their server which model it has.
+        """
+        if engine and engine != self.info.engine:
+            self.info = replace(self.info, engine=engine)
         self._results |= {job.number: result for job, result in zip(jobs, results, strict=True)}
 
     def done(self, generations: Sequence[Generation]) -> None:

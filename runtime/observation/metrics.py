@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from agentic_dsl.errors import MissingExtraError, UsageError
 from agentic_dsl.runtime.observation.calls import FinishedOnly, Observation
+from agentic_dsl.runtime.observation.costs import is_possible
 
 if TYPE_CHECKING:
     from wsgiref.simple_server import WSGIServer
@@ -42,7 +43,7 @@ class Metric:
         name: without `PREFIX`, and without the ``_total`` that counters end with.
         kind: counters add the value, histograms sort it into `buckets`.
         doc: one line, which the metric is exposed with.
-        value: of one request; None where the request says nothing about it.
+        value: of one request; None where the request says nothing about it. One that is impossible is left out.
         labels: names of `LABELS`.
         buckets: upper bounds of a histogram.
     """
@@ -141,10 +142,19 @@ class Metrics(FinishedOnly):
         from prometheus_client import Counter
 
         for metric, collector in self._metrics.items():
-            if (value := metric.value(seen)) is None:
+            if (value := _measured(metric, seen)) is None:
                 continue
             series = collector.labels(*(LABELS[label](seen) for label in metric.labels))
             series.inc(value) if isinstance(series, Counter) else series.observe(value)
+
+
+def _measured(metric: Metric, seen: Observation) -> float | None:
+    """The value, None also where an engine claims what no request can have: no sum would recover from it."""
+    try:
+        value = metric.value(seen)
+    except OverflowError:  # a number that no float can hold
+        return None
+    return value if value is not None and is_possible(value) else None
 
 
 def _registry(registry: CollectorRegistry | None) -> CollectorRegistry:

@@ -9,6 +9,7 @@ Without the library there are none (`Spans.where_installed` is None), without a 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from agentic_dsl.errors import MissingExtraError
 from agentic_dsl.runtime.engines.base import EngineRequest
 from agentic_dsl.runtime.observation.calls import CallInfo, Observation, Stage
+from agentic_dsl.runtime.observation.costs import possible
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
@@ -33,6 +35,10 @@ def _of_request(read: Callable[[EngineRequest], Value]) -> Callable[[Observation
     return lambda seen: None if seen.request is None else read(seen.request)
 
 
+def _in_seconds(microseconds: float | None) -> float | None:
+    return None if microseconds is None else microseconds / 1e6
+
+
 ATTRIBUTES: tuple[tuple[str, Callable[[Observation], Value]], ...] = (
     ("gen_ai.operation.name", lambda _: "chat"),
     ("gen_ai.provider.name", lambda seen: seen.call.engine_name),
@@ -45,18 +51,18 @@ ATTRIBUTES: tuple[tuple[str, Callable[[Observation], Value]], ...] = (
     ("gen_ai.request.seed", _of_request(lambda request: request.sampling.seed)),
     ("gen_ai.conversation.id", _of_request(lambda request: request.hints.session if request.hints else None)),
     ("gen_ai.response.finish_reasons", lambda seen: None if seen.result is None else (seen.result.finish,)),
-    ("gen_ai.usage.input_tokens", lambda seen: seen.stats.prompt_tokens),
-    ("gen_ai.usage.output_tokens", lambda seen: seen.stats.tokens),
-    ("gen_ai.usage.cache_read.input_tokens", lambda seen: seen.stats.cached_tokens),
+    ("gen_ai.usage.input_tokens", lambda seen: possible(seen.stats.prompt_tokens)),
+    ("gen_ai.usage.output_tokens", lambda seen: possible(seen.stats.tokens)),
+    ("gen_ai.usage.cache_read.input_tokens", lambda seen: possible(seen.stats.cached_tokens)),
     ("error.type", lambda seen: seen.error),
     ("agentic_dsl.request_id", lambda seen: seen.id),
     ("agentic_dsl.outcome", lambda seen: seen.outcome),
     ("agentic_dsl.cached", lambda seen: seen.cached),
     ("agentic_dsl.overlay", lambda seen: None if seen.result is None else seen.result.overlay),
     ("agentic_dsl.constraints", _of_request(lambda r: None if r.spec is None else r.spec.constraints.digest)),
-    ("agentic_dsl.forward_passes", lambda seen: seen.stats.forward_passes),
-    ("agentic_dsl.jump_forward_tokens", lambda seen: seen.stats.jump_forward_tokens),
-    ("agentic_dsl.mask_seconds", lambda seen: seen.stats.mask_us / 1e6),
+    ("agentic_dsl.forward_passes", lambda seen: possible(seen.stats.forward_passes)),
+    ("agentic_dsl.jump_forward_tokens", lambda seen: possible(seen.stats.jump_forward_tokens)),
+    ("agentic_dsl.mask_seconds", lambda seen: _in_seconds(possible(seen.stats.mask_us))),
     (
         "agentic_dsl.diagnostics",
         lambda seen: () if seen.generation is None else tuple(finding.code for finding in seen.generation.diagnostics),
@@ -82,8 +88,8 @@ class Spans:
         except ImportError as exc:
             raise MissingExtraError.of("opentelemetry-api", "metrics") from exc
         self._tracer = trace.get_tracer("agentic_dsl", tracer_provider=provider)
-        self._single: dict[int, Span] = {}
-        """The span of each task that runs alone, by the identity of its call."""
+        self._single: dict[object, Span] = {}
+        """The span of each task that runs alone, by the key of its call."""
 
     @classmethod
     def where_installed(cls, provider: TracerProvider | None = None) -> Spans | None:
@@ -95,11 +101,11 @@ class Spans:
         """See `Observer.during`."""
         if call.count == 1:
             with self._tracer.start_as_current_span(GENERATE) as span:
-                self._single[id(call)] = span
+                self._single[call.key] = span
                 try:
                     yield
                 finally:
-                    del self._single[id(call)]
+                    del self._single[call.key]
         else:
             attributes: dict[str, AnyValue] = {
                 "gen_ai.provider.name": call.engine_name,
@@ -116,13 +122,20 @@ class Spans:
 
     def observe(self, seen: Observation) -> None:
         """See `Observer.observe`."""
-        span = self._single.get(id(seen.call))
+        span = self._single.get(seen.call.key)
         if span is not None:
             _describe(span, seen)
             return
         span = self._tracer.start_span(GENERATE, start_time=seen.asked_ns)
         _describe(span, seen)
-        span.end(seen.asked_ns + int(seen.stats.seconds * 1e9))
+        span.end(_end_ns(seen))
+
+
+def _end_ns(seen: Observation) -> int:
+    """When the task was over, by what its engine says as far as that can be."""
+    now = time.time_ns()
+    seconds = possible(seen.stats.seconds)
+    return now if seconds is None else min(now, seen.asked_ns + int(seconds * 1e9))
 
 
 def _describe(span: Span, seen: Observation) -> None:

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from agentic_dsl.errors import EngineError, UsageError
 from agentic_dsl.runtime.engines.base import FinishReason, Prompt, Sampling, Stats
 from agentic_dsl.runtime.observation.calls import FinishedOnly, Observation
+from agentic_dsl.runtime.observation.costs import MOST, impossible, without_impossible
 from agentic_dsl.runtime.observation.line_log import LineLog
 
 _log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class RequestTrace:
         priority: among the requests that waited.
         prompt_token_ids: the prompt as the model read it; None where ids are not kept.
         token_ids: the answer, end token included; None where ids are not kept.
-        stats: what it cost.
+        stats: what it cost; 0 stands for a number of the engine's that no request can have.
         cached: whether it came from the subgraph cache, so that no model ran.
         overlay: whether the semantic matcher wrote it; None where no engine answered.
         finish: why the answer ended; None where no engine answered.
@@ -115,7 +116,7 @@ class RequestTrace:
             priority=0 if request is None else request.priority,
             prompt_token_ids=() if generation is None else generation.prompt_token_ids if token_ids else None,
             token_ids=() if generation is None else generation.token_ids if token_ids else None,
-            stats=seen.stats,
+            stats=without_impossible(seen.stats),
             cached=seen.cached,
             overlay=None if result is None else result.overlay,
             finish=None if result is None else result.finish,
@@ -176,7 +177,9 @@ class TraceWriter(FinishedOnly):
         token_ids: bool = True,
         texts: bool = False,
     ) -> None:
-        """Opens the file, which only its owner can read, for token ids spell what was said.
+        """Opens the file. Where it makes one, only its owner can read it, for token ids spell what was said.
+
+        A file that is there already keeps its mode, which may be somebody's choice; the one after it is made anew.
 
         Args:
             path: the file; its folder is made.
@@ -226,7 +229,8 @@ def read_traces(path: str | Path, *, on_skip: Callable[[str], None] | None = Non
     Args:
         path: the file.
         on_skip: told of each line that is left out, and why: a torn line, as a killed process leaves it, a line of
-            another version, or what is no trace at all. None writes it to the log.
+            another version, one with numbers that no request can have, or what is no trace at all. None writes it to
+            the log.
 
     Raises:
         UsageError: the file cannot be read.
@@ -273,6 +277,8 @@ def _read(line: bytes, *, torn: bool) -> RequestTrace | str:
         return f"is no request trace: {exc.message}"
     if trace.version != VERSION:
         return f"is of version {trace.version}, and {VERSION} is known here"
+    if wrong := impossible(trace.stats):
+        return f"is no request trace: stats.{wrong[0]} should be between 0 and {MOST:,}"
     return trace
 
 

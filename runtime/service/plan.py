@@ -108,7 +108,7 @@ def plan_server(options: ServeOptions, environment: Mapping[str, str] | None = N
         root_url=f"{scheme}://{_reachable(options.host)}:{port}",
         model=served,
         plugin=options.plugin,
-        api_key=_argument(options.extra, "--api-key") or environment.get("VLLM_API_KEY") or None,
+        api_key=_api_key(options, environment),
     )
 
 
@@ -162,6 +162,21 @@ def _plugins(ours: bool, chosen: str | None) -> dict[str, str]:
     return {"VLLM_PLUGINS": ",".join(sorted(names | {PLUGIN} if ours else names - {PLUGIN}))}
 
 
+def _api_key(options: ServeOptions, environment: Mapping[str, str]) -> str | None:
+    """What requests need, where the server has a key. Messages do not show it."""
+    given = {
+        "the value of --api-key": _argument(options.extra, "--api-key"),
+        "VLLM_API_KEY": environment.get("VLLM_API_KEY"),
+    }
+    place, key = next(((place, key) for place, key in given.items() if key), ("", None))
+    if key is not None and not (key.isascii() and key.isprintable() and key == key.strip()):
+        raise UsageError(
+            f"{place} has blanks around it, or holds characters that no header can hold",
+            help="give a key of ASCII letters and digits",
+        )
+    return key
+
+
 # --- model -----------------------------------------------------------------------------------------------------------
 
 
@@ -178,12 +193,15 @@ class _Model:
 def _find_model(name: str) -> _Model:
     if name in MODELS:
         return _Model(str(require_model(name)), name, is_embedded=True)
-    path = Path(name).expanduser()
-    if path.is_dir():
-        if not any((path / config).is_file() for config in ("config.json", "params.json")):
-            raise ModelError(f'the folder "{name}" holds no model', help="name a folder with a config.json")
+    # Those of `os.path` answer no where a name is too long for the system, or may not be looked at.
+    path = Path(os.path.expanduser(name))
+    if os.path.isdir(path):
+        if not any(os.path.isfile(path / config) for config in ("config.json", "params.json")):
+            raise ModelError(
+                f'the folder "{name}" holds no model that can be read', help="name a folder with a config.json"
+            )
         return _Model(str(path.resolve()), path.resolve().name)
-    if path.is_file() and path.suffix == ".gguf":
+    if os.path.isfile(path) and path.suffix == ".gguf":
         return _Model(str(path.resolve()), path.stem)
     if "://" in name:
         return _Model(name, name, is_local=False)
@@ -219,6 +237,11 @@ def free_port(host: str, port: int) -> int:
             probe.bind(address)
             number: int = probe.getsockname()[1]
             return number
+    except UnicodeError as exc:
+        raise UsageError(
+            f'"{host}" is no address: between its dots is nothing, too much, or what no name can hold',
+            help="name another one with --host",
+        ) from exc
     except socket.gaierror as exc:
         raise UsageError(f'"{host}" is no address: {exc.strerror}', help="name another one with --host") from exc
     except OSError as exc:

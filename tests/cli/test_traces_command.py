@@ -101,11 +101,40 @@ def test_no_request_is_no_error(cli: Cli, folder: Path) -> None:
 
 def test_a_time_that_is_none_and_a_name_with_control_characters_do_no_harm(cli: Cli, folder: Path) -> None:
     times = ["yesterday", "2026-11-21T10:00:00", "9999-12-31T23:59:59Z", TRACE.time]
-    stats = Stats(tokens=5, seconds=1e300)
+    stats = Stats(tokens=5, seconds=1e15)
     traces = [replace(TRACE, time=time, stats=stats, model="\x1b[31mred") for time in times]
     result = cli("traces", write(folder / "t.jsonl", *traces))
-    assert result.code == 0
+    assert (result.code, result.err) == (0, "")
     assert "\x1b" not in result.out
+
+
+def test_numbers_that_no_request_can_have_are_named_and_left_out(cli: Cli, folder: Path) -> None:
+    huge = int("9" * 401)
+    wrong = [{"tokens": -5}, {"tokens": huge}, {"prompt_tokens": huge}, {"cached_tokens": -1}]
+    wrong += [{"forward_passes": huge}, {"jump_forward_tokens": -huge}, {"mask_us": -1.5}, {"seconds": 1e300}]
+    good = answered(1, 2.0)
+    lines = [json.loads(good.line()) for _ in range(len(wrong) + 1)]
+    for line, stats in zip(lines, wrong, strict=False):
+        line["stats"] |= stats
+    file = folder / "t.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    result = cli("traces", file, "--format", "json")
+    assert result.code == 0
+    assert result.err.splitlines() == [
+        f"skipped: {file}: line {number} is no request trace: "
+        f"stats.{next(iter(stats))} should be between 0 and 9,007,199,254,740,992"
+        for number, stats in enumerate(wrong, 1)
+    ]
+    record = json.loads(result.out)
+    assert (record["skipped"], record["total"]["requests"], record["total"]["tokens"]) == (len(wrong), 1, 100)
+    assert cli("traces", file, "--quiet").code == 0
+
+
+def test_a_time_that_no_clock_shows_makes_no_rate(cli: Cli, folder: Path) -> None:
+    file = write(folder / "t.jsonl", answered(1, 5e-324), answered(2, 2.0), answered(3, 5e-324))
+    total = json.loads(cli("traces", file, "--format", "json").out)["total"]
+    assert (total["requests"], total["tokens"]) == (3, 300)
+    assert total["tokens_per_second"] == {"p50": 50.0, "p95": 50.0, "p99": 50.0}
 
 
 def test_a_file_that_is_not_there_is_a_failure(cli: Cli) -> None:
@@ -149,3 +178,20 @@ def test_a_trace_file_without_tokens_cannot_be_explained(cli: Cli, folder: Path)
     result = cli("explain", "--trace", "t.jsonl")
     assert result.code == 2
     assert "was written without token ids" in result.err
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"token_ids": [' + "9" * 5_000 + "]}", "holds a number that is too long"),
+        ('{"token_ids": [1]}\n{"token_ids": [' + "9" * 5_000 + "]}", "holds a number that is too long"),
+        ('{"token_ids": [1]}\n' + "[" * 100_000, "is nested too deeply"),
+    ],
+)
+def test_a_token_trace_that_python_will_not_read_is_refused_with_the_reason(
+    cli: Cli, folder: Path, text: str, why: str
+) -> None:
+    (folder / "t.json").write_text(text, encoding="utf-8")
+    result = cli("explain", "--trace", "t.json", "--max-nodes", "3")
+    assert result.code == 2
+    assert result.err.startswith(f"error: the trace t.json {why}\nhelp: ")

@@ -14,7 +14,8 @@ from opentelemetry.trace import StatusCode, format_trace_id
 
 from agentic_dsl.constraints import Constraints
 from agentic_dsl.errors import EngineError
-from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, Sampling, ServingHints
+from agentic_dsl.runtime.answers import Generation
+from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, Sampling, ServingHints, Stats
 from agentic_dsl.runtime.engines.random import RandomEngine
 from agentic_dsl.runtime.jobs import Jobs, Task
 from agentic_dsl.runtime.observation.calls import Observers
@@ -152,6 +153,39 @@ def test_no_text_of_prompt_or_answer_is_in_a_span() -> None:
     recorder = Recorder()
     call(recorder, Task("the secret word is xyzzy", SMALL))
     assert "xyzzy" not in "".join(span.to_json() for span in recorder.spans)
+
+
+@pytest.mark.parametrize("wrong", [-1, pytest.param(int("9" * 401), id="401 digits"), float("nan"), float("inf")])
+@pytest.mark.parametrize("count", [1, 2])
+def test_numbers_that_no_request_can_have_are_left_out_and_every_span_ends(
+    count: int, wrong: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder()
+    stats = Stats(**dict.fromkeys(("tokens", "prompt_tokens", "cached_tokens", "mask_us", "seconds"), wrong))  # type: ignore[arg-type]  # what a server may claim
+    generation = Generation(text="", subgraph=None, diagnostics=(), report=(), stats=stats)
+    with recorder.observers.call("e/m", count) as running, running.asking([]):
+        running.done([generation] * count)
+    assert caplog.records == []
+    spans = recorder.named(GENERATE)
+    assert len(spans) == count
+    for span in spans:
+        assert (span.start_time or 0) <= (span.end_time or 0) <= time.time_ns()
+        attributes = dict(span.attributes or {})
+        assert attributes["agentic_dsl.outcome"] == "invalid"
+        assert attributes["agentic_dsl.forward_passes"] == 0
+        assert not [name for name in attributes if name.startswith("gen_ai.usage") or name.endswith("mask_seconds")]
+
+
+def test_a_single_task_stays_one_span_where_the_engine_learns_its_model_on_the_way() -> None:
+    recorder = Recorder()
+    generation = Generation(text="", subgraph=None, diagnostics=(), report=())
+    with recorder.observers.call("openai", 1) as running:
+        with running.asking([]):
+            pass
+        running.answered([], [], "openai/small")
+        running.done([generation])
+    [span] = recorder.named(GENERATE)
+    assert (span.attributes or {})["gen_ai.request.model"] == "small"
 
 
 def test_without_a_provider_nothing_is_recorded_and_little_is_spent() -> None:

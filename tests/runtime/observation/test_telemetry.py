@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import urllib.request
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -32,14 +33,35 @@ STATS = Stats(
 )
 
 
-def count(registry: CollectorRegistry, *, cached: bool = False, has_cache: bool = False, engine: str = "e/m") -> None:
+HUGE = pytest.param(int("9" * 401), id="401 digits")
+
+SUMS = {
+    "tokens": "agentic_dsl_tokens_total",
+    "prompt_tokens": "agentic_dsl_prompt_tokens_total",
+    "forward_passes": "agentic_dsl_forward_passes_total",
+    "jump_forward_tokens": "agentic_dsl_jump_forward_tokens_total",
+    "mask_us": "agentic_dsl_mask_seconds_sum",
+    "seconds": "agentic_dsl_generation_seconds_sum",
+    "cached_tokens": "agentic_dsl_cached_prompt_tokens_total",
+}
+"""Where each number of a request is added up."""
+
+
+def count(
+    registry: CollectorRegistry,
+    *,
+    cached: bool = False,
+    has_cache: bool = False,
+    engine: str = "e/m",
+    stats: Stats = STATS,
+) -> None:
     """One request that an engine, or the cache, answered with prose."""
     jobs = Jobs.of([Task("a", SMALL)])
-    result = EngineResult(text="no block", finish="stop", stats=STATS)
+    result = EngineResult(text="no block", finish="stop", stats=stats)
     with Observers((Metrics(registry),)).call(engine, 1, has_cache=has_cache) as call:
         with call.asking(jobs.jobs):
             pass
-        generation = Generation(text="", subgraph=None, diagnostics=(), report=(), stats=STATS, cached=cached)
+        generation = Generation(text="", subgraph=None, diagnostics=(), report=(), stats=stats, cached=cached)
         if not cached:
             call.answered(jobs.jobs, [result])
         call.done([generation])
@@ -63,6 +85,25 @@ def test_a_request_is_counted_with_what_it_cost() -> None:
     assert value(registry, "agentic_dsl_generation_seconds_sum") == 4
     assert value(registry, "agentic_dsl_generation_seconds_bucket", le="2.5") == 2
     assert value(registry, "agentic_dsl_generation_seconds_bucket", le="1.0") == 0
+
+
+@pytest.mark.parametrize("wrong", [-1, HUGE, float("nan"), float("inf"), 1e300])
+@pytest.mark.parametrize("name", [field.name for field in fields(Stats)])
+def test_a_number_that_no_request_can_have_is_left_out_and_the_others_are_counted(
+    name: str, wrong: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = CollectorRegistry()
+    count(registry, stats=replace(STATS, **{name: wrong}))
+    assert caplog.records == []
+    shown = dict(SUMS)
+    del shown[name]
+    assert {name: value(registry, SUMS[name]) for name in shown} == pytest.approx(
+        {name: getattr(STATS, name) / (1e6 if name == "mask_us" else 1) for name in shown}
+    )
+    assert not value(registry, SUMS[name])
+    assert value(registry, "agentic_dsl_generations_total", outcome="invalid") == 1
+    count(registry)  # and nothing is spoilt for those that come
+    assert value(registry, SUMS[name]) == pytest.approx(getattr(STATS, name) / (1e6 if name == "mask_us" else 1))
 
 
 def test_hits_and_misses_of_the_cache_are_counted_only_where_there_is_one() -> None:

@@ -20,8 +20,10 @@ from pathlib import Path
 import pytest
 
 from agentic_dsl.errors import UsageError
+from agentic_dsl.runtime.answers import Generation
 from agentic_dsl.runtime.engines.base import Message, Prompt, Sampling, Stats
 from agentic_dsl.runtime.observation import trace as trace_module
+from agentic_dsl.runtime.observation.calls import Observers
 from agentic_dsl.runtime.observation.trace import RequestTrace, TraceWriter, prompt_digest, read_traces
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,6 +66,28 @@ def test_a_line_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_only_the_owner_can_read_a_trace_file(tmp_path: Path) -> None:
     TraceWriter(tmp_path / "deep" / "t.jsonl").close()
     assert stat.S_IMODE((tmp_path / "deep" / "t.jsonl").stat().st_mode) == 0o600
+
+
+def test_a_file_that_was_there_keeps_its_mode_and_the_next_one_is_the_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.touch()
+    path.chmod(0o640)  # somebody's group is meant to read it
+    with TraceWriter(path, max_bytes=1) as writer:
+        writer.write(SIMPLE)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+        writer.write(SIMPLE)
+    assert stat.S_IMODE(path.with_name("t.jsonl.1").stat().st_mode) == 0o640
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_numbers_that_no_request_can_have_are_0_in_a_line_so_that_it_can_be_read(tmp_path: Path) -> None:
+    claimed = Stats(tokens=-5, prompt_tokens=int("9" * 401), mask_us=float("nan"), seconds=2.0, cached_tokens=3)
+    generation = Generation(text="", subgraph=None, diagnostics=(), report=(), stats=claimed)
+    path = tmp_path / "t.jsonl"
+    with TraceWriter(path) as writer, Observers((writer,)).call("e/m", 1) as call:
+        call.done([generation])
+    [trace] = read_traces(path, on_skip=pytest.fail)
+    assert trace.stats == Stats(seconds=2.0, cached_tokens=3)
 
 
 def test_equal_prompts_have_equal_digests_and_different_ones_do_not() -> None:
@@ -224,6 +248,16 @@ def test_a_torn_line_is_skipped_with_a_note_and_costs_no_other(tmp_path: Path) -
         (
             b'{"time": "t", "request_id": "r", "engine": "e", "sampling": {"temperature": -1}}',
             "is no request trace: the temperature is -1",
+        ),
+        *(
+            (
+                b'{"time": "t", "request_id": "r", "engine": "e", "stats": {"%s": %s}}' % (name, number),
+                f"is no request trace: stats.{name.decode()} should be between 0 and 9,007,199,254,740,992",
+            )
+            for name, number in (
+                *((b"tokens", b"-1"), (b"tokens", b"9" * 401), (b"cached_tokens", b"9007199254740993")),
+                *((b"seconds", b"NaN"), (b"seconds", b"1e400"), (b"mask_us", b"-0.5")),
+            )
         ),
         (b"\xff\xfe", "is not JSON"),
         (b"[" * 100_000, "is not JSON"),

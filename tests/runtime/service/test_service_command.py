@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,15 @@ LIBRARY = ROOT / "examples" / "library"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 Start = Callable[..., "subprocess.Popen[str]"]
+
+
+BEGIN = """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN if str(int(number)) in sys.argv[1].split(",") else signal.SIG_DFL)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Becomes a command that ignores these signals and no others, whatever the tests were started with."""
 
 
 @pytest.fixture
@@ -48,8 +57,21 @@ def start(packages: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Ite
     """Starts ``serve`` and ends it, whatever the test did."""
     running: list[subprocess.Popen[str]] = []
 
-    def call(*arguments: object, port: int = 0, **streams: object) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "agentic_dsl.cli", "serve", "--model", tmp_path / "small", "--port", port]
+    def call(
+        *arguments: object, port: int = 0, ignores: Sequence[signal.Signals] = (), **streams: object
+    ) -> subprocess.Popen[str]:
+        begin = [sys.executable, "-I", "-S", "-c", BEGIN, ",".join(str(int(number)) for number in ignores)]
+        command = [
+            *begin,
+            sys.executable,
+            "-m",
+            "agentic_dsl.cli",
+            "serve",
+            "--model",
+            tmp_path / "small",
+            "--port",
+            port,
+        ]
         chosen = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | streams
         process = subprocess.Popen([str(word) for word in (*command, *arguments)], env=environment(), **chosen)  # type: ignore[call-overload]
         running.append(process)
@@ -103,6 +125,29 @@ def test_ctrl_c_exits_with_130_and_leaves_nothing(start: Start, request: pytest.
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=20) == ("", "interrupted\n")
     assert process.returncode == 130
+    assert left(request) == []
+
+
+@pytest.mark.parametrize("ignored", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_was_ignored_when_it_began_ends_nothing(
+    start: Start, ignored: signal.Signals, request: pytest.FixtureRequest
+) -> None:
+    process = start("--quiet", ignores=[ignored])
+    assert process.stdout.readline().startswith("ready: ")
+    process.send_signal(ignored)
+    process.send_signal(ignored)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1.5)
+    process.send_signal(signal.SIGTERM if ignored != signal.SIGTERM else signal.SIGHUP)
+    assert process.wait(20) == 0
+    assert left(request) == []
+
+
+def test_a_closed_terminal_ends_it(start: Start, request: pytest.FixtureRequest) -> None:
+    process = start("--quiet")
+    assert process.stdout.readline().startswith("ready: ")
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(20) == 0
     assert left(request) == []
 
 
@@ -197,6 +242,10 @@ def test_a_server_that_cannot_start_is_a_failure_in_the_form_asked_for(start: St
         (("--log-file", "/nowhere/x.log"), "/nowhere/x.log cannot be written"),
         (("--", "--port", "1"), "--port stands after --"),
         (("--timeout", "0"), "--timeout"),
+        (("--host", "a..b"), '"a..b" is no address'),
+        (("--host", b"\xff".decode(errors="surrogateescape")), "is no address"),
+        (("--model", "m" * 300), "there is no model"),
+        (("--", "--api-key", "kéy"), "the value of --api-key has"),
     ],
 )
 def test_wrong_usage_is_said_before_anything_starts(
@@ -206,6 +255,8 @@ def test_wrong_usage_is_said_before_anything_starts(
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (2, "")
     assert message in err
+    assert "this is a bug" not in err
+    assert "help: " in err or "--timeout" in message
     assert "plays a server" not in err
 
 

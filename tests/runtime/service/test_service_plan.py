@@ -130,11 +130,19 @@ def test_a_port_that_is_taken_is_said_at_once(model: Path, taken: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "message"), [("nowhere.invalid", "is no address"), ("203.0.113.1", "cannot be used: Cannot assign")]
+    ("host", "message"),
+    [
+        ("nowhere.invalid", "is no address"),
+        ("203.0.113.1", "cannot be used: Cannot assign"),
+        ("a..b", '"a..b" is no address'),
+        ("a" * 70, "is no address"),
+        ("\udcff", "is no address"),
+    ],
 )
-def test_an_address_of_another_machine_is_refused(host: str, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
+def test_an_address_of_another_machine_or_of_none_is_refused(host: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
         free_port(host, 0)
+    assert "--host" in str(caught.value.help)
 
 
 @pytest.mark.usefixtures("installed")
@@ -167,6 +175,32 @@ def test_a_model_that_is_not_there_is_said_at_once(tmp_path: Path, monkeypatch: 
         plan_server(options("smolm"), EMPTY)
     with pytest.raises(ModelError, match="holds no model"):
         plan_server(options(tmp_path), EMPTY)
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("name", ["m" * 300, "m" * 5_000, "~nobody-of-this-name/m", "\udcff"])
+def test_a_name_that_no_file_can_have_is_a_model_that_is_not_there(name: str) -> None:
+    with pytest.raises(ModelError, match="there is no") as caught:
+        plan_server(options(name), EMPTY)
+    assert "name a folder" in str(caught.value.help) or "check the name" in str(caught.value.help)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_long_url_of_a_model_is_left_to_vllm() -> None:
+    url = f"s3://bucket/{'m' * 300}"
+    assert url in plan_server(options(url), EMPTY).command
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("key", ["kéy", "two\nlines", " xyzzy", "\udcff"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(model: Path, key: str) -> None:
+    with pytest.raises(UsageError, match="the value of --api-key has") as caught:
+        plan_server(options(model, "--api-key", key), EMPTY)
+    assert key not in str(caught.value)
+    assert caught.value.help
+    with pytest.raises(UsageError, match="VLLM_API_KEY has"):
+        plan_server(options(model), EMPTY | {"VLLM_API_KEY": key})
+    assert plan_server(options(model, "--api-key=good"), EMPTY | {"VLLM_API_KEY": key}).api_key == "good"
 
 
 @pytest.mark.usefixtures("installed")
