@@ -187,10 +187,12 @@ def _progress(out: Output, request: _Request) -> Iterator[Callable[[int, int, st
         yield None
         return
     from rich.console import Console
+    from rich.text import Text
 
     counts: dict[int, int] = {}
     console = Console(stderr=True)
-    with console.status(f"loading {request.loads}") as status:
+    # As `Text`: what a person or a model wrote is no markup.
+    with console.status(Text(f"loading {request.loads}")) as status:
         started: list[float] = []
 
         def count(row: int, tokens: int, text: str) -> None:
@@ -200,8 +202,8 @@ def _progress(out: Output, request: _Request) -> Iterator[Callable[[int, int, st
             speed = f", {sum(counts.values()) / seconds:.0f} a second" if seconds > 0.5 else ""
             last = text.rstrip().rpartition("\n")[2].strip()
             width = max(console.width - 50, 0)
-            line = findings.printable(last)[:width].replace("[", "\\[")
-            status.update(f"{plural(sum(counts.values()), 'token')}{speed}  [dim]{line}[/dim]")
+            line = findings.printable(last)[:width]
+            status.update(Text.assemble(f"{plural(sum(counts.values()), 'token')}{speed}  ", (line, "dim")))
 
         yield count
 

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -57,24 +57,20 @@ class Output:
 
     def data(self, text: str) -> None:
         """Result text to stdout, as it is."""
-        sys.stdout.write(text)
+        with _stdout_takes_it():
+            sys.stdout.write(text)
 
     def record(self, record: Any) -> None:
         """The result as one JSON object."""
-        sys.stdout.write(json.dumps(record, ensure_ascii=not takes_unicode(sys.stdout), indent=2) + "\n")
+        self.data(json.dumps(record, ensure_ascii=not takes_unicode(sys.stdout), indent=2) + "\n")
 
     def lines(self, lines: Iterable[Styled], *, stream: TextIO | None = None) -> None:
         """Styled lines, to stdout unless another stream is named; coloured where somebody looks."""
-        target = sys.stdout if stream is None else stream
-        if not wants_colour(target):
-            target.writelines("".join(text for text, _ in line).rstrip() + "\n" for line in lines)
+        if stream is not None:
+            _write_lines(lines, stream)
             return
-        from rich.console import Console
-        from rich.text import Text
-
-        console = Console(file=target, highlight=False, soft_wrap=True)
-        for line in lines:
-            console.print(Text.assemble(*line))
+        with _stdout_takes_it():
+            _write_lines(lines, sys.stdout)
 
     def note(self, text: str) -> None:
         """One line for people, to stderr; nothing where it is quiet."""
@@ -100,6 +96,45 @@ class Output:
         self.note(f"wrote {target}")
 
 
+def _write_lines(lines: Iterable[Styled], stream: TextIO) -> None:
+    if not wants_colour(stream):
+        stream.writelines("".join(text for text, _ in line).rstrip() + "\n" for line in lines)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text.assemble(*line))
+
+
+@contextlib.contextmanager
+def _stdout_takes_it() -> Iterator[None]:
+    """While something is written to stdout.
+
+    Raises:
+        UsageError: it cannot be written; what a command says from then on goes to stderr.
+    """
+    try:
+        yield
+        with contextlib.suppress(BrokenPipeError):  # whoever flushes at the end will know
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        _point_stdout_to_stderr()
+        message = f"the output cannot be written: {exc.strerror}"
+        raise UsageError(message, help="write it to a place that has room for it") from exc
+
+
+def _point_stdout_to_stderr() -> None:
+    """Drops what stdout still holds, which would fail again at the end of the program."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # a stream may have no file
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        sys.stdout.flush()
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
 def write_file(path: Path, text: str) -> None:
     """Replaces a file in one step: readers and an interruption see the old text or the new one.
 
@@ -108,25 +143,31 @@ def write_file(path: Path, text: str) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
+    try:
+        _replace(path, text)
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise UsageError(f"{path} cannot be written: {exc.strerror}", help="name a file that can be written") from exc
+
+
+def _replace(path: Path, text: str) -> None:
     target = path.resolve() if path.is_symlink() else path
     if target.exists() and not target.is_file():
         if target.is_dir():
             raise UsageError(f"{path} is a folder", help="name a file")
         target.write_text(text, encoding="utf-8", newline="")  # a device or pipe cannot be replaced
         return
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-                stream.write(text)
-            os.chmod(name, target.stat().st_mode & 0o7777 if target.exists() else 0o666 & ~_umask())
-            os.replace(name, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
-    except OSError as exc:
-        raise UsageError(f"{path} cannot be written: {exc.strerror}", help="name a file that can be written") from exc
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+        os.chmod(name, target.stat().st_mode & 0o7777 if target.exists() else 0o666 & ~_umask())
+        os.replace(name, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
 
 
 def _umask() -> int:

@@ -198,8 +198,8 @@ class AgenticLLM:
             task = self.skills.equipped_task(task)
         proven = ProvenNodes(changed(task.constraints, **task.changes), library)
 
-        def run(on_token: OnToken) -> Generation:
-            return _only(self._answering.run([task], library, on_token))
+        async def run(on_token: OnToken) -> Generation:
+            return _only(await self._answering.arun([task], library, on_token))
 
         return SubgraphStream(run, proven, options.get("on_token"))
 
@@ -285,8 +285,11 @@ class AgenticLLM:
 
         Raises:
             UsageError: there is no cache, or the subgraph breaks a rule of the language or of the constraints.
+            ConstraintError: the constraints contradict each other.
         """
         jobs = self._answering.jobs([task_of(prompt, options)], options.get("library"))
+        for refused in jobs.failed.values():
+            _only([refused])
         [request] = self._answering.wanted(jobs)
         return self._answering.its_cache.cache_subgraph(subgraph, request)
 

@@ -1,22 +1,26 @@
 """Streams: the nodes of one generation while it runs, and the `Generation` in the end.
 
-The engine runs in a thread of its own, which the stream starts when the first node is asked for and ends when it is
-closed: the engine calls back after every pass, and an exception raised there ends its call.
+The generation runs in a thread of its own, with an event loop of its own, which the stream starts when the first node
+is asked for. Closing the stream cancels it there: whatever only waits (in a queue, for an equal request) ends at once.
+An engine that blocks calls back after every pass, and an exception raised there ends its call.
 """
 
 from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
 
-from agentic_dsl.errors import EngineError
+from agentic_dsl.errors import EngineError, GenerationError
 
 if TYPE_CHECKING:
     from agentic_dsl.node_table import AnyNode
@@ -24,8 +28,13 @@ if TYPE_CHECKING:
     from agentic_dsl.runtime.engines.base import OnToken
     from agentic_dsl.runtime.proven_nodes import ProvenNodes
 
-Run = Callable[..., "Generation"]
-"""Runs one generation: ``run(on_token=…)``."""
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Run = Callable[..., Awaitable["Generation"]]
+"""Runs one generation: ``await run(on_token=…)``. Cancelled, it ends what it waits for."""
+
+_THREAD = "agentic-dsl-stream"
 
 
 class _Abandoned(BaseException):
@@ -42,41 +51,115 @@ class _Failed:
     error: BaseException
 
 
-_Item: TypeAlias = "AnyNode | _Finished | _Failed"
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """The stream was closed; wakes a reader that waits."""
+
+
+_Item: TypeAlias = "AnyNode | _Finished | _Failed | _Left"
 _Put: TypeAlias = "Callable[[_Item], None]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
-    """What a stream's thread is given. Nothing of the stream object, so that an abandoned one can be collected."""
+    """What a stream's thread is given. Nothing of the stream object, so that an abandoned one can be collected.
+
+    Attributes:
+        run: the generation.
+        proven: finds its nodes.
+        progress: the caller's own hook.
+        left: nobody waits any more.
+        cancel: ends the generation, from any thread; None before it has begun and once it was called.
+        hooked: the thread that is in the caller's hook.
+        refused: why the stream fails although the generation goes on.
+    """
 
     run: Run
     proven: ProvenNodes
     progress: OnToken | None
     left: Event = field(default_factory=Event)
+    cancel: Callable[[], object] | None = None
+    hooked: Thread | None = None
+    refused: GenerationError | None = None
+
+    def leave(self) -> None:
+        """Gives the generation up. Takes no lock of its own: the garbage collector may call it anywhere."""
+        self.left.set()
+        cancel, self.cancel = self.cancel, None
+        if cancel is not None:
+            with suppress(RuntimeError):  # the event loop is closed: the generation is over
+                cancel()
+
+    def on_token(self, put: _Put, row: int, tokens: int, text: str) -> None:
+        """What the engine calls after each pass."""
+        if self.left.is_set():
+            raise _Abandoned
+        try:
+            nodes = self.proven.read(text)
+        except GenerationError as exc:
+            # Concerns this reader alone: equal requests that wait for the same answer must not get it.
+            self.refused = exc
+            raise _Abandoned from None
+        for node in nodes:
+            put(node)
+        if self.progress is not None:
+            self.hooked = current_thread()
+            try:
+                self.progress(row, tokens, text)
+            finally:
+                self.hooked = None
 
 
 def _work(job: _Job, put: _Put) -> None:
     """The thread of a stream."""
-    proven = job.proven
-
-    def on_token(row: int, tokens: int, text: str) -> None:
-        if job.left.is_set():
-            raise _Abandoned
-        for node in proven.read(text):
-            put(node)
-        if job.progress is not None:
-            job.progress(row, tokens, text)
-
     try:
-        generation = job.run(on_token=on_token)
-        for node in proven.rest(generation.subgraph, generation.diagnostics, len(generation.text)):
+        generation = asyncio.run(_generation(job, put))
+        for node in job.proven.rest(generation.subgraph, generation.diagnostics, len(generation.text)):
             put(node)
         put(_Finished(generation))
-    except _Abandoned:
-        return
     except BaseException as exc:  # whatever it is, it is raised where the stream is read
-        put(_Failed(exc))
+        put(_Left() if job.left.is_set() else _Failed(job.refused or exc))
+
+
+async def _generation(job: _Job, put: _Put) -> Generation:
+    """The generation, in the event loop of its stream."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    loop.set_default_executor(_Threads())
+    job.cancel = partial(loop.call_soon_threadsafe, task.cancel)
+    if job.left.is_set():  # looked at behind the line above, so that no way to leave is missed
+        raise _Abandoned
+    return await job.run(on_token=partial(job.on_token, put))
+
+
+class _Threads(ThreadPoolExecutor):
+    """A thread for each call that blocks. Unlike those of a pool they do not keep the interpreter from ending."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: list[Thread] = []
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Starts a call, which cannot be cancelled."""
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+        thread = Thread(target=_settle, args=(future, partial(fn, *args, **kwargs)), name=_THREAD, daemon=True)
+        thread.start()
+        self._calls.append(thread)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Waits for the calls that run."""
+        for thread in self._calls if wait else ():
+            thread.join()
+        super().shutdown(wait, cancel_futures=cancel_futures)
+
+
+def _settle(future: Future[T], call: Callable[[], T]) -> None:
+    try:
+        future.set_result(call())
+    except BaseException as exc:  # belongs to whoever waits for the call
+        future.set_exception(exc)
 
 
 class _Stream:
@@ -88,7 +171,7 @@ class _Stream:
         self._generation: Generation | None = None
         self._ended = False
         # A stream that is dropped without being closed ends its generation too.
-        weakref.finalize(self, self._job.left.set)
+        weakref.finalize(self, self._job.leave)
 
     @property
     def generation(self) -> Generation:
@@ -102,16 +185,18 @@ class _Stream:
         return self._generation
 
     def _start(self, put: _Put) -> None:
-        self._thread = Thread(
-            target=copy_context().run, args=(_work, self._job, put), name="agentic-dsl-stream", daemon=True
-        )
-        self._thread.start()
+        thread = Thread(target=copy_context().run, args=(_work, self._job, put), name=_THREAD, daemon=True)
+        thread.start()
+        self._thread = thread  # only now: one that has not begun cannot be waited for
 
     def _node(self, item: _Item) -> AnyNode | None:
         """The node that came, or None at the end; raises what the thread raised."""
         match item:
             case _Finished(generation):
                 self._generation, self._ended = generation, True
+                return None
+            case _Left():
+                self._ended = True
                 return None
             case _Failed(error):
                 self._ended = True
@@ -121,16 +206,23 @@ class _Stream:
 
     def _leave(self) -> None:
         self._ended = True
-        self._job.left.set()
-        if self._thread is not None:
+        self._job.leave()
+
+    def _join(self) -> None:
+        """Waits for the thread, unless the thread waits for the caller, who is in a hook of the generation."""
+        if self._thread is not None and current_thread() is not self._job.hooked:
             self._thread.join()
 
 
 class SubgraphStream(_Stream, Iterator["AnyNode"]):
     """Iterates over the nodes of one generation; afterwards `generation` is the whole of it.
 
-    Close it, or use it in a ``with``, to stop the generation early: the model then ends with the pass that it is in,
-    and no thread is left. A stream that is simply dropped stops as well, a moment later. One reader at a time.
+    Close it, or use it in a ``with``, to stop the generation early: the model then ends with the pass that it is in, a
+    request that still waits is given up, and no thread is left. Any thread may close it; a reader that waits gets the
+    end. A stream that is simply dropped stops as well, a moment later. One reader at a time.
+
+    The nodes are those of the answer, in order. Where an engine begins an answer again after some were given, nothing
+    comes until the new text has them too; if it has others, the stream fails.
     """
 
     def __init__(self, run: Run, proven: ProvenNodes, on_token: OnToken | None = None) -> None:
@@ -143,7 +235,8 @@ class SubgraphStream(_Stream, Iterator["AnyNode"]):
 
         Raises:
             StopIteration: there are no more, and `generation` is there; or the stream was closed.
-            GenerationError: the engine could not answer; other errors as `AgenticLLM.generate_subgraph` raises them.
+            GenerationError: the engine could not answer, or began its answer again and nodes that were given no longer
+                hold; other errors as `AgenticLLM.generate_subgraph` raises them.
         """
         if self._ended:
             raise StopIteration
@@ -155,8 +248,9 @@ class SubgraphStream(_Stream, Iterator["AnyNode"]):
         return node
 
     def close(self) -> None:
-        """Stops the generation, and waits until it has."""
+        """Stops the generation, and waits until it has; called from a hook of the generation it does not wait."""
         self._leave()
+        self._join()
 
     def __enter__(self) -> SubgraphStream:
         """The stream itself."""
@@ -188,7 +282,7 @@ class AsyncSubgraphStream(_Stream, AsyncIterator["AnyNode"]):
         if self._ended:
             raise StopAsyncIteration
         if self._thread is None:
-            self._start(_sender(asyncio.get_running_loop(), self._items, self._job.left))
+            self._start(_sender(asyncio.get_running_loop(), self._items, self._job))
         node = self._node(await self._items.get())
         if node is None:
             raise StopAsyncIteration
@@ -196,8 +290,8 @@ class AsyncSubgraphStream(_Stream, AsyncIterator["AnyNode"]):
 
     async def aclose(self) -> None:
         """Stops the generation, and waits until it has; the event loop stays free."""
-        self._job.left.set()
-        await asyncio.to_thread(self._leave)
+        self._leave()
+        await asyncio.to_thread(self._join)
 
     async def __aenter__(self) -> AsyncSubgraphStream:
         """The stream itself."""
@@ -210,13 +304,13 @@ class AsyncSubgraphStream(_Stream, AsyncIterator["AnyNode"]):
         await self.aclose()
 
 
-def _sender(loop: asyncio.AbstractEventLoop, items: asyncio.Queue[_Item], left: Event) -> _Put:
+def _sender(loop: asyncio.AbstractEventLoop, items: asyncio.Queue[_Item], job: _Job) -> _Put:
     """Hands items from the thread to the event loop; one that is closed is nobody who waits."""
 
     def send(item: _Item) -> None:
         try:
             loop.call_soon_threadsafe(items.put_nowait, item)
         except RuntimeError:
-            left.set()
+            job.leave()
 
     return send
