@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,7 +52,7 @@ def ls(
                 "digest": entry.digest,
                 "path": entry.path,
                 "engine": entry.engine,
-                "libraries": [{"path": use.path, "version": use.version} for use in entry.libraries],
+                "libraries": None if entry.libraries is None else [asdict(use) for use in entry.libraries],
                 "bytes": entry.nbytes,
                 "created": _time(entry.created),
                 "used": _time(entry.used),

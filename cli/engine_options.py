@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentic_dsl.cli import settings as names
+from agentic_dsl.cli.findings import printable
 from agentic_dsl.cli.output import Output
 from agentic_dsl.cli.settings import Settings
 from agentic_dsl.cli.skill_findings import note_findings
-from agentic_dsl.errors import UsageError
+from agentic_dsl.errors import CacheError, UsageError
 from agentic_dsl.runtime.engines.registry import ENGINES, EngineName
 
 if TYPE_CHECKING:
     from agentic_dsl.runtime.config import EngineConfig
     from agentic_dsl.runtime.engines.base import Sampling
     from agentic_dsl.runtime.generation import AgenticLLM
+    from agentic_dsl.runtime.subgraph_cache.sqlite import SqliteSubgraphCache
     from agentic_dsl.runtime.task_skills import TaskSkills
 
 _PANEL = "Engine options"
@@ -92,7 +94,6 @@ class EngineOptions:
         from agentic_dsl.runtime.observation.calls import Observers
         from agentic_dsl.runtime.observation.skill_uses import SkillUses
         from agentic_dsl.runtime.observation.trace import TraceWriter
-        from agentic_dsl.runtime.subgraph_cache.sqlite import SqliteSubgraphCache
         from agentic_dsl.skills.usage import FILE, SkillUsage
 
         trace = settings.value(names.TRACE, self.trace)
@@ -100,7 +101,7 @@ class EngineOptions:
         told = [TraceWriter(trace)] if trace is not None else []
         counting = [SkillUses(SkillUsage(cache_folder() / FILE))] if chosen is not None else []
         observers = Observers.installed(*told, *counting) if told or counting else Observers()
-        cache = SqliteSubgraphCache() if settings.value(names.CACHED, self.cached or None) else None
+        cache = _subgraph_cache(output) if settings.value(names.CACHED, self.cached or None) else None
         with closing(self.to_config(settings).open()) as engine:
             yield AgenticLLM(engine, subgraph_cache=cache, skills=chosen, observers=observers)
 
@@ -128,11 +129,11 @@ class EngineOptions:
         Raises:
             UsageError: an option cannot be read.
         """
-        from agentic_dsl.runtime.config import config_of
+        from agentic_dsl.runtime.config import config_of, layered
 
         config = config_of(settings.tables, os.environ, origin=settings.file or "the project file")
         backend = settings.value(names.ENGINE, self.engine) or config.backend
-        options = dict(config.sections.get(backend, {})) | self._given(settings)
+        options = layered(config.sections.get(backend, {}), self._given(settings))
         if backend == "random":
             options.setdefault("closing_boost", _CLOSING_BOOST)
         return replace(config, backend=backend, sections={**config.sections, backend: options})
@@ -161,3 +162,15 @@ class EngineOptions:
         if temperature is None:
             temperature = 0.0 if seed is None and count == 1 else _CREATIVE
         return Sampling(temperature=temperature, seed=seed)
+
+
+def _subgraph_cache(output: Output | None) -> SqliteSubgraphCache | None:
+    """The subgraph cache of this user; None where it cannot be used, which ``output`` is told: it costs only hits."""
+    from agentic_dsl.runtime.subgraph_cache.sqlite import SqliteSubgraphCache
+
+    try:
+        return SqliteSubgraphCache()
+    except CacheError as exc:
+        if output is not None:
+            output.note(f"{printable(exc.message)}; going on without it\nhelp: {exc.help}")
+        return None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentic_dsl.errors import UsageError
+from agentic_dsl.errors import AgenticDSLError, UsageError
 from agentic_dsl.runtime.answers import Generation
 from agentic_dsl.runtime.engines.base import Engine, OnToken
 from agentic_dsl.runtime.jobs import Jobs, Task
@@ -18,6 +19,8 @@ from agentic_dsl.runtime.task_skills import TaskSkills
 
 if TYPE_CHECKING:
     from agentic_dsl.compiler.library import Library
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,12 @@ class Answering:
                     return []
                 hook = jobs.hook(on_token, positions)
                 results = self.engine.generate(jobs.requests(positions), on_token=hook)
-                call.answered(jobs.at(positions), results)
+                call.answered(jobs.at(positions), results, self.engine.name)
                 with call.checking():
                     return jobs.generations(positions, results)
 
             with call.asking(jobs.jobs):
-                found = ask(jobs.every) if self.cache is None else self.cache.resolve(self.wanted(jobs), ask)
+                found = ask(jobs.every) if self.cache is None else self.cache.resolve(self._wanted(jobs), ask)
             generations = jobs.merged(found)
             call.done(generations)
         return generations
@@ -68,7 +71,7 @@ class Answering:
                     return []
                 hook = jobs.hook(on_token, positions)
                 results = await self.engine.agenerate(jobs.requests(positions), on_token=hook)
-                call.answered(jobs.at(positions), results)
+                call.answered(jobs.at(positions), results, self.engine.name)
                 with call.checking():
                     return await asyncio.to_thread(jobs.generations, positions, results)
 
@@ -76,7 +79,7 @@ class Answering:
                 if self.cache is None:
                     found = await ask(jobs.every)
                 else:
-                    found = await self.cache.aresolve(self.wanted(jobs), ask)
+                    found = await self.cache.aresolve(await asyncio.to_thread(self._wanted, jobs), ask)
             generations = jobs.merged(found)
             call.done(generations)
         return generations
@@ -90,7 +93,9 @@ class Answering:
 
         Raises:
             UsageError: there is no cache.
+            AgenticDSLError: the engine cannot say what it is, because its server gives no answer.
         """
+        identity = self.engine.identity  # before the name: an engine may learn its model here
         overlay = "overlay" if self.engine.capabilities.supports_overlay else "grammar"
         return [
             self.its_cache.request(
@@ -99,10 +104,18 @@ class Answering:
                 engine=self.engine.name,
                 sampling=job.task.sampling,
                 library=jobs.library,
-                options=" ".join([overlay, *sorted(skill.content_hash for skill in job.task.skills or ())]),
+                options=" ".join([identity, overlay, *sorted(skill.content_hash for skill in job.task.skills or ())]),
             )
             for job in jobs.jobs
         ]
+
+    def _wanted(self, jobs: Jobs) -> list[CacheRequest]:
+        """The same; where the engine cannot say what it is, requests that go past the cache, so that it says why."""
+        try:
+            return self.wanted(jobs)
+        except AgenticDSLError as exc:
+            _log.debug("no cached answer is looked for: %s", exc)
+            return [CacheRequest(None, job.spec.constraints, self.engine.name, jobs.library) for job in jobs.jobs]
 
     @property
     def its_cache(self) -> GenerationCache:

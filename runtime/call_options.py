@@ -10,12 +10,17 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
 from agentic_dsl.errors import UsageError
+
+SECRET = "api_key"
+"""The option whose value no message shows."""
+
+_SWITCHES = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
 def checked_options(target: Callable[..., Any], options: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -39,7 +44,7 @@ def checked_options(target: Callable[..., Any], options: Mapping[str, Any], wher
                 f"{where}.{written} is no setting",
                 help=f"write {near[0]}" if near else f"there are: {', '.join(known)}",
             )
-        checked[name] = _value(known[name], value, f"{where}.{name}")
+        checked[name] = _value(known[name], value, where, name)
     return checked
 
 
@@ -54,8 +59,15 @@ def settable(target: Callable[..., Any]) -> dict[str, TypeAdapter[Any]]:
         writable = [option for option in _members(hints.get(name, Any)) if _can_be_written(option)]
         if any(option is not NoneType for option in writable):
             either: Any = Union[tuple(writable)]  # noqa: UP007  # the members are known at run time only
-            adapters[name] = TypeAdapter(either)
+            # Else every text would be a text: "false" too, which is the only way in which a variable can say it.
+            both = bool in writable and str in writable
+            adapters[name] = TypeAdapter(Annotated[either, BeforeValidator(_switched)] if both else either)
     return adapters
+
+
+def _switched(value: object) -> object:
+    """True or False where a text says one of them, else the value."""
+    return _SWITCHES.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
 def _members(hint: Any) -> tuple[Any, ...]:
@@ -72,7 +84,7 @@ def _can_be_written(hint: Any) -> bool:
     return True
 
 
-def _value(adapter: TypeAdapter[Any], value: Any, where: str) -> Any:
+def _value(adapter: TypeAdapter[Any], value: Any, where: str, name: str) -> Any:
     """The value, or what its text says: as it is, as JSON, as a list."""
     readings = [value]
     if isinstance(value, str):
@@ -85,7 +97,15 @@ def _value(adapter: TypeAdapter[Any], value: Any, where: str) -> Any:
         except ValidationError as exc:
             errors.append(exc)
     reason = errors[0].errors(include_url=False)[0]["msg"]
-    raise UsageError(f"{where} cannot be {json.dumps(value, default=str)}: {reason}", help=f"correct {where}")
+    verdict = "has another type" if name == SECRET else _refused(value)
+    raise UsageError(f"{where}.{name} {verdict}: {reason}", help=f"correct {where}.{name}")
+
+
+def _refused(value: object) -> str:
+    try:
+        return f"cannot be {json.dumps(value, default=str)}"
+    except (TypeError, ValueError, RecursionError):  # keys that are no texts, tables in themselves, endless numbers
+        return "has another type"
 
 
 def _is_json(text: str) -> bool:

@@ -17,7 +17,7 @@ A file (TOML or YAML) has a section for each back end, so that switching between
 The options of a section are the arguments of the engine's class, and those of ``batch`` the arguments of `BatchQueue`:
 there is no second list. Environment variables win over the file: ``AGENTIC_DSL_ENGINES_LLM_BACKEND``,
 ``AGENTIC_DSL_ENGINES_LLM_OPENAI_BASE_URLS``, ``AGENTIC_DSL_BATCH_MAX_WAIT``. Texts that are not JSON are taken as they
-are, lists may be separated by commas.
+are, lists may be separated by commas. Keys are never in a file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from agentic_dsl.errors import UsageError
-from agentic_dsl.runtime.call_options import checked_options
+from agentic_dsl.runtime.call_options import SECRET, checked_options
 from agentic_dsl.runtime.engines.base import Engine
 from agentic_dsl.runtime.engines.registry import ENGINES, engine_entry
 
@@ -40,6 +40,9 @@ PREFIX = "AGENTIC_DSL_"
 DEFAULT_BACKEND = next(iter(ENGINES))
 
 _LLM = "engines.llm"
+
+_ADDRESSES = frozenset({"base_url", "base_urls"})
+"""Two spellings of one option: where the servers are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,7 @@ def config_of(record: Mapping[str, Any], environment: Mapping[str, str], *, orig
         origin: of the record, for messages.
 
     Raises:
-        UsageError: a table has another shape, or names an engine that there is not.
+        UsageError: a table has another shape, names an engine that there is not, or holds a key.
     """
     engines = _table(record, "engines", origin)
     if unknown := engines.keys() - {"llm"}:
@@ -109,21 +112,47 @@ def config_of(record: Mapping[str, Any], environment: Mapping[str, str], *, orig
     llm = dict(_table(engines, "llm", origin, _LLM))
     backend = llm.pop("backend", DEFAULT_BACKEND)
     sections = {name: dict(_table(llm, name, origin, f"{_LLM}.{name}")) for name in llm}
+    for name, section in sections.items():
+        _refuse_key(section, f"{_LLM}.{name}", origin)
     batch = dict(_table(record, "batch", origin))
+    said: dict[str, dict[str, Any]] = {}
     for variable, value in environment.items():
         name = variable.removeprefix(PREFIX).lower() if variable.startswith(PREFIX) and value.strip() else ""
         if name == "engines_llm_backend":
             backend = value.strip()
         elif name.startswith("engines_llm_"):
-            section, option = _section_of(name.removeprefix("engines_llm_"), variable)
-            sections.setdefault(section, {})[option] = value.strip()
+            engine, option = _section_of(name.removeprefix("engines_llm_"), variable)
+            said.setdefault(engine, {})[option] = value.strip()
         elif name.startswith("batch_"):
             batch[name.removeprefix("batch_")] = value.strip()
+    sections |= {engine: layered(sections.get(engine, {}), options) for engine, options in said.items()}
     if not isinstance(backend, str):
         raise UsageError(f"{_LLM}.backend in {origin} is no text", help=f"name one of: {', '.join(ENGINES)}")
     for name in (backend, *sections):
         engine_entry(name)
     return EngineConfig(backend=backend, sections=sections, batch=batch)
+
+
+def layered(lower: Mapping[str, Any], higher: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an engine from two sources: those of the higher one replace the same in the lower one.
+
+    ``base_url`` and ``base_urls`` are the same: servers of the lower source are not asked beside those of the higher.
+    """
+    said = {_plain(name) for name in higher}
+    replaced = said | _ADDRESSES if said & _ADDRESSES else said
+    return {name: value for name, value in lower.items() if _plain(name) not in replaced} | dict(higher)
+
+
+def _plain(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _refuse_key(section: Mapping[str, Any], shown: str, origin: str) -> None:
+    if any(_plain(name) == SECRET for name in section):
+        raise UsageError(
+            f"{shown}.{SECRET} is in {origin}, and keys are not read from files",
+            help=f"take it out, and set the environment variable {PREFIX}API_KEY",
+        )
 
 
 def _section_of(name: str, variable: str) -> tuple[str, str]:
@@ -157,11 +186,21 @@ def _read(file: Path) -> Mapping[str, Any]:
     return record
 
 
+def _too_deep(file: Path) -> UsageError:
+    return UsageError(f"{file} nests lists or tables too deeply", help="correct the file")
+
+
 def _toml(text: str, file: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except RecursionError as exc:
+        raise _too_deep(file) from exc
+    except ValueError as exc:  # beside those of the format, numbers with more digits than Python reads
         raise UsageError(f"{file} is not TOML: {exc}", help="correct the file") from exc
+
+
+_SCALAR_ERRORS = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
+"""What PyYAML lets through where a scalar has the form of a number or date, or its tag, but is none."""
 
 
 def _yaml(text: str, file: Path) -> Mapping[str, Any]:
@@ -173,6 +212,12 @@ def _yaml(text: str, file: Path) -> Mapping[str, Any]:
         where = getattr(exc, "problem_mark", None)
         line = f" in line {where.line + 1}" if where is not None else ""
         raise UsageError(f"{file} is not YAML{line}: {getattr(exc, 'problem', exc)}", help="correct the file") from exc
+    except RecursionError as exc:
+        raise _too_deep(file) from exc
+    except _SCALAR_ERRORS as exc:
+        raise UsageError(
+            f"{file} is not YAML: a value is no number or date, though it is written as one", help="put it in quotes"
+        ) from exc
     if record is not None and not isinstance(record, dict):
         raise UsageError(f"{file} holds no tables", help="write engines: and batch: at its top")
     return record or {}

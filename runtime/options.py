@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from agentic_dsl.constraints import Constraints, ContextSignature
 from agentic_dsl.runtime.engines.base import GREEDY, OnToken, Sampling, ServingHints
@@ -12,6 +12,9 @@ from agentic_dsl.runtime.jobs import Task
 
 if TYPE_CHECKING:
     from agentic_dsl.compiler.library import Library
+
+
+T = TypeVar("T")
 
 
 class _Shared(TypedDict, total=False):
@@ -47,7 +50,7 @@ def task_of(prompt: str, options: GenerationOptions) -> Task:
     """The task of one generation."""
     return Task(
         prompt,
-        options.get("constraints") or Constraints(),
+        _given(options.get("constraints"), Constraints()),
         _changes(options, options.get("context_signature")),
         _sampling(options, 0),
         options.get("priority", 0),
@@ -62,19 +65,26 @@ def tasks_of(prompts: Sequence[str], options: BatchOptions) -> list[Task]:
         ValueError: there are not as many constraints, contexts, priorities or hints as prompts.
     """
     count = len(prompts)
-    constraints = options.get("constraints") or Constraints()
+    constraints = options.get("constraints")
+    if constraints is None:
+        constraints = Constraints()
     each = zip(
         prompts,
         [constraints] * count if isinstance(constraints, Constraints) else constraints,
-        options.get("context_signatures") or [None] * count,
-        options.get("priorities") or [0] * count,
-        options.get("hints") or [None] * count,
+        _given(options.get("context_signatures"), [None] * count),
+        _given(options.get("priorities"), [0] * count),
+        _given(options.get("hints"), [None] * count),
         strict=True,
     )
     return [
         Task(prompt, own, _changes(options, context), _sampling(options, number), priority, hints)
         for number, (prompt, own, context, priority, hints) in enumerate(each)
     ]
+
+
+def _given(value: T | None, default: T) -> T:
+    """An option, or what holds where it is left out; an empty one is not left out."""
+    return default if value is None else value
 
 
 def _changes(options: _Shared, context: ContextSignature | None) -> dict[str, Any]:

@@ -8,18 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import replace
 from functools import partial
 from heapq import heapify, heappop, heappush
+from itertools import count
 from threading import Condition, Thread, current_thread
 
-from agentic_dsl.errors import AgenticDSLError, EngineError
-from agentic_dsl.runtime.batching.ticket import QueueStats, RequestRefusedError, RequestTimeoutError, Ticket, failed
+from agentic_dsl.errors import EngineError
+from agentic_dsl.runtime.batching.batch import ask
+from agentic_dsl.runtime.batching.limits import Limits
+from agentic_dsl.runtime.batching.ticket import (
+    QueueStats,
+    RequestRefusedError,
+    RequestTimeoutError,
+    Ticket,
+    cancel,
+    seconds_left,
+    settle,
+    worker_lost,
+)
 from agentic_dsl.runtime.engines.base import Capabilities, Engine, EngineRequest, EngineResult, OnToken
+from agentic_dsl.runtime.forks import renewed_in_forks
 
 _log = logging.getLogger(__name__)
 
@@ -27,16 +39,13 @@ _LINGER = 5.0
 """Seconds after which a worker without work ends; the next request starts another."""
 
 
-class _Abandoned(Exception):
-    """Nobody waits for any request of the batch any more. Leaves the engine, never the queue."""
-
-
 class BatchQueue:
     """An engine that collects requests for another one. Safe to call from any thread and any event loop.
 
     The order is that of `EngineRequest.priority`, lowest first, then that of arrival. A stream of urgent requests can
     therefore keep others waiting; ``timeout`` bounds that. An engine that fails answers the requests of that batch with
-    the error and nobody else's. Whoever makes the queue closes it, which closes the engine too.
+    the error and nobody else's. Whoever makes the queue closes it, which closes the engine too. A forked child has the
+    queue without its requests, and the engine as far as that can be used there.
 
     Attributes:
         engine: what answers.
@@ -58,43 +67,46 @@ class BatchQueue:
             max_batch_size: the most requests of one batch.
             max_wait: seconds for which the first request of a batch waits for company.
             max_pending: the most requests that wait; more are refused at once. Those of the running batch do not count.
-            timeout: seconds from a request's arrival to its answer. A request that still waits then never costs a pass;
-                of one that runs, the row runs on with its batch, and its answer is thrown away.
+            timeout: seconds from a request's arrival to its answer; None or infinity: any. A request that waits until
+                then never costs a pass; of one that runs, the row runs on, and its answer is thrown away.
 
         Raises:
             EngineError: a limit makes no sense.
         """
-        if max_batch_size < 1:
-            raise EngineError(f"max_batch_size is {max_batch_size}", help="give a whole number of 1 or more")
-        if max_pending < 1:
-            raise EngineError(f"max_pending is {max_pending}", help="give a whole number of 1 or more")
-        if not 0 <= max_wait < math.inf:
-            raise EngineError(f"max_wait is {max_wait}", help="give seconds, 0 or more")
-        if timeout is not None and not timeout > max_wait:
-            raise EngineError(
-                f"the timeout of {timeout} s is not longer than max_wait, which is {max_wait} s",
-                help="raise the timeout, or lower max_wait: every request may wait that long for its batch",
-            )
         self.engine = engine
-        self._max_batch_size = max_batch_size
-        self._max_wait = max_wait
-        self._max_pending = max_pending
-        self._timeout = timeout
+        self._limits = Limits(max_batch_size, max_wait, max_pending, timeout)
+        self._closed = False
+        self._make_empty()
+        renewed_in_forks(self)
+
+    def _make_empty(self) -> None:
         # Futures are settled outside of this lock: their callbacks are other people's code.
         self._changed = Condition()
         self._heap: list[tuple[int, int, Ticket]] = []
         """By priority, then arrival. Holds tickets that wait no longer until they come up or are too many."""
-        self._arrivals = 0
+        self._in_hand: list[Ticket] = []
+        """What the worker has taken and not answered yet."""
+        self._arrivals = count()
         self._since = 0.0
         """When the first of those that wait now came."""
         self._worker: Thread | None = None
-        self._closed = False
         self._stats = QueueStats()
+
+    def start_anew(self) -> None:
+        """A forked child has an empty queue: its parent answers what was asked there."""
+        for _, _, ticket in self._heap:
+            ticket.waits = False
+        self._make_empty()
 
     @property
     def name(self) -> str:
         """The engine's: a queue changes no answer."""
         return self.engine.name
+
+    @property
+    def identity(self) -> str:
+        """The engine's."""
+        return self.engine.identity
 
     @property
     def capabilities(self) -> Capabilities:
@@ -130,10 +142,10 @@ class BatchQueue:
             raise EngineError("a hook asks the queue that calls it", help="ask from another thread")
         tickets = self._submit(requests, on_token)
         try:
-            wait([ticket.future for ticket in tickets], self._seconds_left(tickets), FIRST_EXCEPTION)
+            wait([ticket.future for ticket in tickets], seconds_left(tickets), FIRST_EXCEPTION)
             return self._collected(tickets)
         finally:
-            _cancel(tickets)
+            cancel(tickets)
 
     async def agenerate(
         self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None
@@ -143,10 +155,10 @@ class BatchQueue:
         futures = [asyncio.wrap_future(ticket.future) for ticket in tickets]
         try:
             if futures:
-                await asyncio.wait(futures, timeout=self._seconds_left(tickets), return_when=FIRST_EXCEPTION)
+                await asyncio.wait(futures, timeout=seconds_left(tickets), return_when=FIRST_EXCEPTION)
             return self._collected(tickets)
         finally:
-            _cancel(tickets)
+            cancel(tickets)
             for future in futures:  # what is raised is raised once, above
                 future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
@@ -159,7 +171,7 @@ class BatchQueue:
             waiting = [ticket for _, _, ticket in self._heap if ticket.waits]
             worker = self._worker
             self._changed.notify_all()
-        refused = [ticket.settle(EngineResult.failed(self._refusal(closed=True))) for ticket in waiting]
+        refused = [ticket.settle(EngineResult.failed(RequestRefusedError.closed())) for ticket in waiting]
         with self._changed:
             self._count(refused=sum(refused))
         if worker is not None and worker is not current_thread():
@@ -171,36 +183,47 @@ class BatchQueue:
     def _submit(self, requests: Sequence[EngineRequest], on_token: OnToken | None) -> list[Ticket]:
         """Queues requests, all before any other caller's; those without a place have their results at once."""
         now = time.monotonic()
-        deadline = None if self._timeout is None else now + self._timeout
+        deadline = self._limits.deadline(now)
         tickets = [Ticket(request, row, on_token, now, deadline) for row, request in enumerate(requests)]
-        if self._timeout is not None:
+        if deadline is not None:
             self._drop_late(now, len(tickets))
         with self._changed:
-            free = 0 if self._closed else self._max_pending - self._stats.waiting
+            free = 0 if self._closed else self._limits.max_pending - self._stats.waiting
             taken, refused = tickets[: max(free, 0)], tickets[max(free, 0) :]
             if taken and not self._stats.waiting:
                 self._since = now
             for ticket in taken:
-                heappush(self._heap, (ticket.request.priority, self._arrivals, ticket))
-                self._arrivals += 1
+                heappush(self._heap, (ticket.request.priority, next(self._arrivals), ticket))
             self._count(waiting=len(taken), refused=len(refused))
-            if taken and self._worker is None:
-                # A daemon: a queue that nobody closed must not keep the interpreter from ending.
-                self._worker = Thread(target=self._work, name="agentic-dsl-batches", daemon=True)
-                self._worker.start()
             self._changed.notify_all()
             closed = self._closed
         for ticket in refused:
             ticket.waits = False
-            ticket.settle(EngineResult.failed(self._refusal(closed=closed)))
+            refusal = RequestRefusedError.closed() if closed else RequestRefusedError.full(self._limits.max_pending)
+            ticket.settle(EngineResult.failed(refusal))
         for ticket in taken:
             ticket.future.add_done_callback(partial(self._ended, ticket))
+        self._start_worker()
         return tickets
+
+    def _start_worker(self) -> None:
+        """Sees to it that somebody works where something waits."""
+        with self._changed:
+            if self._worker is not None or not self._stats.waiting or self._closed:
+                return
+            # A daemon: a queue that nobody closed must not keep the interpreter from ending.
+            worker = self._worker = Thread(target=self._work, name="agentic-dsl-batches", daemon=True)
+            try:
+                worker.start()
+                return
+            except RuntimeError as exc:
+                reason = exc
+        self._break_off(reason)
 
     def _drop_late(self, now: float, wanted: int) -> None:
         """Makes room: what waits beyond its deadline is answered, where places are short."""
         with self._changed:
-            if self._stats.waiting + wanted <= self._max_pending:
+            if self._stats.waiting + wanted <= self._limits.max_pending:
                 return
             late = [ticket for _, _, ticket in self._heap if ticket.waits and ticket.is_late(now)]
         for ticket in late:
@@ -213,7 +236,7 @@ class BatchQueue:
         with self._changed:
             self._count(cancelled=future.cancelled(), waiting=-ticket.waits)
             ticket.waits = False
-            if len(self._heap) > 2 * (self._stats.waiting + self._max_batch_size):
+            if len(self._heap) > 2 * (self._stats.waiting + self._limits.max_batch_size):
                 self._heap = [entry for entry in self._heap if entry[2].waits]
                 heapify(self._heap)
 
@@ -226,30 +249,46 @@ class BatchQueue:
 
     def _work(self) -> None:
         """The worker: one batch after the other, until nothing has come for a while or the queue is closed."""
-        while (taken := self._next()) is not None:
-            batch, late = taken
-            for ticket in late:
-                self._expire(ticket)
-            if batch:
-                self._run(batch)
+        try:
+            while (taken := self._next()) is not None:
+                batch, late = taken
+                for ticket in late:
+                    self._expire(ticket)
+                if batch:
+                    self._run(batch)
+        # Nobody above this thread would hear of it, and every caller would wait forever.
+        except BaseException as exc:
+            self._break_off(exc)
+
+    def _break_off(self, reason: BaseException) -> None:
+        """Answers all that wait or run with an error, for their worker is gone; the next request starts another."""
+        _log.error("the worker of a queue before %s is gone", type(self.engine).__name__, exc_info=reason)
+        with self._changed:
+            lost = self._in_hand + [ticket for _, _, ticket in self._heap if ticket.waits]
+            for ticket in lost:
+                ticket.waits = False
+            self._heap, self._in_hand, self._worker = [], [], None
+            self._stats = replace(self._stats, waiting=0, running=0)
+        settle(lost, worker_lost(reason))
 
     def _next(self) -> tuple[list[Ticket], list[Ticket]] | None:
         """Waits for a batch: its tickets, and those whose deadline has passed. None ends the worker."""
-        full = min(self._max_batch_size, self._max_pending)
         with self._changed:
+            self._in_hand = []
             self._changed.wait_for(lambda: self._stats.waiting or self._closed, _LINGER)
             if self._closed or not self._stats.waiting:
                 self._worker = None
                 return None
-            left = self._since + self._max_wait - time.monotonic()
-            self._changed.wait_for(lambda: self._stats.waiting >= full or self._closed, max(left, 0.0))
+            left = self._since + self._limits.max_wait - time.monotonic()
+            self._changed.wait_for(lambda: self._stats.waiting >= self._limits.full or self._closed, max(left, 0.0))
             batch: list[Ticket] = []
             late: list[Ticket] = []
             now = time.monotonic()
-            while self._heap and len(batch) < self._max_batch_size and not self._closed:
+            while self._heap and len(batch) < self._limits.max_batch_size and not self._closed:
                 ticket = heappop(self._heap)[2]
                 if ticket.waits:
                     ticket.waits = False
+                    self._in_hand.append(ticket)
                     (late if ticket.is_late(now) else batch).append(ticket)
             waited = sum(now - ticket.submitted for ticket in batch)
             self._count(waiting=-len(batch) - len(late), running=len(batch), requests=len(batch))
@@ -258,49 +297,10 @@ class BatchQueue:
 
     def _run(self, batch: Sequence[Ticket]) -> None:
         """Asks the engine, and hands every answer to whoever still waits for it."""
-        answers: Sequence[EngineResult] | AgenticDSLError
-        try:
-            answers = self.engine.generate([ticket.request for ticket in batch], on_token=self._hook(batch))
-            if len(answers) != len(batch):
-                answers = EngineError(f"the engine gave {len(answers)} answers to {len(batch)} requests")
-        except _Abandoned:
-            answers = EngineError("nobody waited for the batch")  # and nobody will read this
-        except AgenticDSLError as exc:
-            answers = exc
-        # The boundary to an engine, which may be anybody's: whatever it raises must not end the worker.
-        except BaseException as exc:
-            _log.exception("%s failed in a batch of %d", self.engine.name, len(batch))
-            answers = EngineError(f"the engine failed: {str(exc)[:200] or type(exc).__name__}", help="see the log")
-            answers.__cause__ = exc
+        answers = ask(self.engine, batch, self._expire)
         with self._changed:
             self._count(running=-len(batch))
-        for at, ticket in enumerate(batch):
-            ticket.settle(failed(answers) if isinstance(answers, AgenticDSLError) else answers[at])
-
-    def _hook(self, batch: Sequence[Ticket]) -> OnToken:
-        """What the engine calls: the hook of each request by its row in its own call, and the end of lost batches."""
-
-        def on_token(row: int, tokens: int, text: str) -> None:
-            ticket = batch[row]
-            if not ticket.future.done():
-                if ticket.is_late(time.monotonic()):
-                    self._expire(ticket)
-                elif ticket.on_token is not None:
-                    try:
-                        ticket.on_token(ticket.row, tokens, text)
-                    # Whatever it is, it belongs to the caller whose hook it is, and to no other request.
-                    except BaseException as exc:
-                        ticket.settle(exc)
-            if ticket.future.done() and all(other.future.done() for other in batch):
-                raise _Abandoned
-
-        return on_token
-
-    # --- after the batch ---------------------------------------------------------------------------------------------
-
-    def _seconds_left(self, tickets: Sequence[Ticket]) -> float | None:
-        deadlines = [ticket.deadline for ticket in tickets if ticket.deadline is not None]
-        return max(max(deadlines) - time.monotonic(), 0.0) if deadlines else None
+        settle(batch, answers)
 
     def _collected(self, tickets: Sequence[Ticket]) -> list[EngineResult]:
         """The results of one call, once each is there, one hook raised, or the time is over."""
@@ -314,24 +314,6 @@ class BatchQueue:
 
     def _expire(self, ticket: Ticket) -> None:
         """Answers a request that nobody has answered in time."""
-        error = RequestTimeoutError(
-            f"the request was not answered within {self._timeout} s",
-            help="raise the timeout, send fewer requests at once, or ask for shorter answers",
-        )
-        if ticket.settle(EngineResult.failed(error)):
+        if ticket.settle(EngineResult.failed(RequestTimeoutError.after(self._limits.timeout))):
             with self._changed:
                 self._count(timed_out=1)
-
-    def _refusal(self, *, closed: bool) -> RequestRefusedError:
-        if closed:
-            return RequestRefusedError("the queue is closed", help="make another one")
-        return RequestRefusedError(
-            f"the queue is full: {self._max_pending:,} requests wait already",
-            help="send the request again later, send fewer at once, or raise max_pending",
-        )
-
-
-def _cancel(tickets: Sequence[Ticket]) -> None:
-    """Gives up what is not answered yet."""
-    for ticket in tickets:
-        ticket.future.cancel()

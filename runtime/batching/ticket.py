@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from agentic_dsl.errors import AgenticDSLError, GenerationError
+from agentic_dsl.errors import AgenticDSLError, EngineError, GenerationError
 from agentic_dsl.runtime.engines.base import EngineRequest, EngineResult, OnToken
 
 
@@ -15,11 +17,32 @@ class RequestRefusedError(GenerationError):
 
     code = "refused"
 
+    @classmethod
+    def closed(cls) -> RequestRefusedError:
+        """The refusal of a queue that was closed."""
+        return cls("the queue is closed", help="make another one")
+
+    @classmethod
+    def full(cls, max_pending: int) -> RequestRefusedError:
+        """The refusal of a queue in which so many wait."""
+        return cls(
+            f"the queue is full: {max_pending:,} requests wait already",
+            help="send the request again later, send fewer at once, or raise max_pending",
+        )
+
 
 class RequestTimeoutError(GenerationError):
     """A request was not answered within the queue's timeout."""
 
     code = "timeout"
+
+    @classmethod
+    def after(cls, seconds: float | None) -> RequestTimeoutError:
+        """The end of a request that waited or ran for so long."""
+        return cls(
+            f"the request was not answered within {seconds} s",
+            help="raise the timeout, send fewer requests at once, or ask for shorter answers",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +110,31 @@ class Ticket:
                 self.future.set_result(result)
             return True
         return False
+
+
+def seconds_left(tickets: Sequence[Ticket]) -> float | None:
+    """How long the last of some tickets may still take, None where it may take any time."""
+    deadlines = [ticket.deadline for ticket in tickets if ticket.deadline is not None]
+    return max(max(deadlines) - time.monotonic(), 0.0) if deadlines else None
+
+
+def cancel(tickets: Sequence[Ticket]) -> None:
+    """Gives up what is not answered yet."""
+    for ticket in tickets:
+        ticket.future.cancel()
+
+
+def settle(tickets: Sequence[Ticket], answers: Sequence[EngineResult] | AgenticDSLError) -> None:
+    """Hands every ticket its own answer, or an error of its own where one error is the answer to all."""
+    for at, ticket in enumerate(tickets):
+        ticket.settle(failed(answers) if isinstance(answers, AgenticDSLError) else answers[at])
+
+
+def worker_lost(reason: BaseException) -> EngineError:
+    """The answer to requests of a queue whose thread ended or could not begin."""
+    error = EngineError(f"the queue lost its worker: {str(reason)[:200] or type(reason).__name__}", help="see the log")
+    error.__cause__ = reason
+    return error
 
 
 def failed(error: AgenticDSLError) -> EngineResult:

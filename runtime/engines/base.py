@@ -239,7 +239,16 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """The engine and its model, for messages and cache keys."""
+        """The engine, a slash, and its model where that is known yet; for messages. Asks nobody."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What answers depend on beside the request: engine, model, options that change answers; for cache keys.
+
+        Raises:
+            AgenticDSLError: a server has to be asked, and gives no answer.
+        """
         ...
 
     @property
@@ -274,6 +283,11 @@ class BlockingEngine:
     def capabilities(self) -> Capabilities:
         """See `Engine.capabilities`. Nothing, where an engine does not say otherwise."""
         return Capabilities()
+
+    @property
+    def identity(self: Engine) -> str:
+        """See `Engine.identity`. The name, where no option changes answers."""
+        return self.name
 
     def generate(self, requests: Sequence[EngineRequest], *, on_token: OnToken | None = None) -> list[EngineResult]:
         """See `Engine.generate`."""

@@ -8,6 +8,7 @@ no tokenizer and no model is needed here.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import time
@@ -77,9 +78,9 @@ class OpenAIEngine:
             model: the server's name for it; None takes the only one that the server has.
             base_url: of the server, such as ``http://127.0.0.1:8000/v1``, which is the default.
             base_urls: of several servers with the same model.
-            api_key: sent as a bearer token; None takes the first of `KEY_VARIABLES` that is set.
+            api_key: sent as a bearer token; None or blank takes the first of `KEY_VARIABLES` that is not blank.
             semantic: ask for all rules while the answer is written; False asks for the grammar alone.
-            overlay: whether the servers run the plug-in; None asks each of them once.
+            overlay: whether the servers run the plug-in; None asks each of them.
             check_grammar: look at answers for a server that ignores its grammar, and say so as an error.
             grammar_retries: how often such a request is tried again, elsewhere if there is another base URL.
             max_grammar_chars: the longest grammar that is sent, its contract included.
@@ -98,7 +99,8 @@ class OpenAIEngine:
             MissingExtraError: httpx or tenacity is not installed.
         """
         try:
-            from agentic_dsl.runtime.engines.http.client import HttpClient, tls_context
+            from agentic_dsl.runtime.engines.http.client import HttpClient
+            from agentic_dsl.runtime.engines.http.connections import tls_context
         except ImportError as exc:
             raise MissingExtraError.of(exc.name or "httpx", "http") from exc
         if grammar_retries < 0:
@@ -113,8 +115,7 @@ class OpenAIEngine:
             max_answer_bytes=max_answer_bytes,
         )
         urls = [*([base_url] if base_url else []), *base_urls] or [self.default_url]
-        key = api_key or next(filter(None, map(os.environ.get, KEY_VARIABLES)), None)
-        key = key.strip() if key else None
+        key = next(filter(None, ((one or "").strip() for one in (api_key, *map(os.environ.get, KEY_VARIABLES)))), None)
         self._client: HttpClient = HttpClient(Endpoints(urls), limits, key=key, tls=tls_context(verify_tls))
         self._facts = ServerFacts(self._client, model=model, overlay=overlay if semantic else False)
         self._exchange = ChatExchange(
@@ -138,12 +139,20 @@ class OpenAIEngine:
 
     @property
     def name(self) -> str:
-        """See `Engine.name`. Asks the server where no model was given.
+        """See `Engine.name`. Where no model was given, it is known once the server was asked something."""
+        model = self._facts.known_model
+        return self.label if model is None else f"{self.label}/{model}"
+
+    @property
+    def identity(self) -> str:
+        """See `Engine.identity`. Asks the server where no model was given.
 
         Raises:
             GenerationError: the server cannot be asked, or has several models.
         """
-        return f"{self.label}/{self._facts.known_model or self._thread.run(self._model())}"
+        model = self._facts.known_model or self._thread.run(self._model())
+        fields = json.dumps(dict(self._exchange.extra_body), sort_keys=True, default=str)
+        return f"{self.label}/{model} {fields}"
 
     @property
     def capabilities(self) -> Capabilities:
@@ -222,6 +231,16 @@ class OpenAIEngine:
             return EngineResult.failed(exc)
         except AgenticDSLError as exc:
             error = GenerationError(exc.message, help=exc.help)
+            error.__cause__ = exc
+            return EngineResult.failed(error)
+        except HookFailed:
+            raise
+        except Exception as exc:
+            # A last resort: what nobody foresaw at one request must not take their answers from the others.
+            _log.exception("a request ended in an error that is none of ours")
+            error = GenerationError(
+                f"the request ended in an unexpected {type(exc).__name__}", help="see the log, and report it"
+            )
             error.__cause__ = exc
             return EngineResult.failed(error)
 

@@ -75,6 +75,7 @@ class RandomEngine(BlockingEngine):
             raise MissingExtraError.of("torch", "masks") from exc
         self.tokenizer = model if isinstance(model, Tokenizer) else load_tokenizer(model or "bytes")
         self._closing_boost = closing_boost
+        self._jump_forward = jump_forward
         self._engine = LocalEngine(
             self.tokenizer,
             self._open,
@@ -89,6 +90,11 @@ class RandomEngine(BlockingEngine):
     def name(self) -> str:
         """See `Engine.name`."""
         return f"random/{self.tokenizer.name}"
+
+    @property
+    def identity(self) -> str:
+        """See `Engine.identity`."""
+        return f"{self.name} closing_boost={self._closing_boost} jump_forward={self._jump_forward}"
 
     @property
     def capabilities(self) -> Capabilities:

@@ -95,7 +95,9 @@ class TransformersEngine(BlockingEngine):
         self.tokenizer: Tokenizer = load_tokenizer(location)
         self._model = load_model(name, location, dtype, device)
         folder = Path(prefix_folder) if prefix_folder else None
-        self.files = TensorFiles(model_identity(self._model, location), folder, device=self._model.device)
+        self._model_identity = model_identity(self._model, location)
+        self._jump_forward = jump_forward
+        self.files = TensorFiles(self._model_identity, folder, device=self._model.device)
         shelves = {"disk": Shelf(self.files)}
         keeps = prefix_cache_bytes and can_keep_prefixes(self._model)
         self.prefixes: PrefixCache[KeyValues] | None = (
@@ -117,6 +119,11 @@ class TransformersEngine(BlockingEngine):
     def name(self) -> str:
         """See `Engine.name`."""
         return f"transformers/{self.model_name}"
+
+    @property
+    def identity(self) -> str:
+        """See `Engine.identity`: the weights and their type, and whether text is jumped over."""
+        return f"{self.name} {self._model_identity} jump_forward={self._jump_forward}"
 
     @property
     def context_tokens(self) -> int | None:

@@ -75,6 +75,7 @@ class VllmEngine:
         name = str(model or DEFAULT_MODEL)
         location = str(require_model(name)) if name in MODELS else name
         self.model_name = name
+        self._options = " ".join(f"{key}={value}" for key, value in sorted(options.items()))
         self.tokenizer: Tokenizer = load_tokenizer(location)
         self._semantic = semantic
         self._numbers = itertools.count()
@@ -89,6 +90,11 @@ class VllmEngine:
     def name(self) -> str:
         """See `Engine.name`."""
         return f"vllm/{self.model_name}"
+
+    @property
+    def identity(self) -> str:
+        """See `Engine.identity`: all options of vLLM, of which most change nothing."""
+        return f"{self.name} {self._options}"
 
     @property
     def capabilities(self) -> Capabilities:

@@ -20,6 +20,7 @@ from agentic_dsl.compiler.pipeline import compile
 from agentic_dsl.errors import UsageError
 from agentic_dsl.format import format_subgraph
 from agentic_dsl.runtime.answers import Generation
+from agentic_dsl.runtime.forks import renewed_in_forks
 from agentic_dsl.runtime.reparse import Reparsed, reparse
 from agentic_dsl.runtime.subgraph_cache.key import CacheKey, cache_key, is_repeatable, libraries_used
 from agentic_dsl.runtime.subgraph_cache.memory import TREE_FACTOR
@@ -71,10 +72,21 @@ class CheckedCache:
         """
         self.subgraphs = subgraphs
         self._cache_unseeded = cache_unseeded
+        self._forget_checks()
+        renewed_in_forks(self)
+
+    def _forget_checks(self) -> None:
         self._lock = threading.Lock()
         self._checked: LRUCache[tuple[str, bytes], Reparsed] = LRUCache(
             _CHECKED_BYTES, getsizeof=lambda answer: 1_000 + TREE_FACTOR * len(answer.document.source.text)
         )
+
+    def start_anew(self) -> None:
+        """A forked child remembers checks too, unless another thread of its parent was remembering one just then."""
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+        else:
+            self._forget_checks()
 
     def request(
         self,
@@ -113,6 +125,7 @@ class CheckedCache:
             prompt_token_ids=value.prompt_token_ids,
             stats=value.stats,
             cached=True,
+            skills=value.skills,
             document=answer.document,
         )
 

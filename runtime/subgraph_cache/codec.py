@@ -41,6 +41,7 @@ def encode(value: CachedSubgraph) -> bytes:
         "prompt_token_ids": len(value.prompt_token_ids),
         "stats": asdict(value.stats),
         "libraries": [[use.path, use.version] for use in value.libraries],
+        "skills": list(value.skills),
         "created": value.created,
     }
     ids = (*value.token_ids, *value.prompt_token_ids)
@@ -87,13 +88,34 @@ def _value(record: dict[str, Any], ids: bytes) -> CachedSubgraph:
         prompt_token_ids=prompt_ids,
         stats=_stats(record["stats"]),
         libraries=libraries_of(record["libraries"]),
+        skills=_names(record["skills"]),
         created=float(created),
     )
 
 
-def libraries_of(record: list[list[str | None]]) -> tuple[LibraryUse, ...]:
-    """The library entries in a list of pairs."""
-    return tuple(LibraryUse(str(path), None if version is None else str(version)) for path, version in record)
+def libraries_of(record: object) -> tuple[LibraryUse, ...]:
+    """The library entries in a list of pairs.
+
+    Raises:
+        ValueError: it is no such list.
+    """
+    if not isinstance(record, list):
+        raise ValueError("the libraries are no list")
+    return tuple(map(_library, record))
+
+
+def _library(pair: object) -> LibraryUse:
+    match pair:
+        case [str(path), str() | None as version] if path.startswith("/"):
+            return LibraryUse(path, version)
+        case _:
+            raise ValueError("a library is no path with a version")
+
+
+def _names(record: object) -> tuple[str, ...]:
+    if not (isinstance(record, list) and all(isinstance(name, str) for name in record)):
+        raise DamagedError("its names of skills are no names")
+    return tuple(record)
 
 
 def _token_ids(data: bytes, answer: object, prompt: object) -> tuple[tuple[int, ...], tuple[int, ...]]:

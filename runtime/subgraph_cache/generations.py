@@ -10,11 +10,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 
 from agentic_dsl.runtime.answers import Generation
 from agentic_dsl.runtime.subgraph_cache.checked import CacheRequest, CheckedCache
 from agentic_dsl.runtime.subgraph_cache.port import SubgraphCache
+from agentic_dsl.runtime.subgraph_cache.side_threads import SideThreads
 from agentic_dsl.runtime.subgraph_cache.single_flight import Claim, Outcome, SingleFlight
 
 _POLL_SECONDS = 0.02
@@ -51,6 +53,7 @@ class GenerationCache(CheckedCache):
         """See `CheckedCache`."""
         super().__init__(subgraphs, cache_unseeded=cache_unseeded)
         self._flights: SingleFlight[Generation] = SingleFlight()
+        self._aside = SideThreads()
 
     def resolve(
         self, requests: Sequence[CacheRequest], generate: Callable[[Sequence[int]], Sequence[Generation]]
@@ -87,20 +90,27 @@ class GenerationCache(CheckedCache):
     async def aresolve(
         self, requests: Sequence[CacheRequest], generate: Callable[[Sequence[int]], Awaitable[Sequence[Generation]]]
     ) -> list[Generation]:
-        """`resolve` for an engine that is awaited; look-ups take a millisecond or two of the event loop."""
+        """`resolve` for an engine that is awaited; what may wait for a file is done in threads."""
         found: dict[int, Generation] = {}
         pending: Sequence[int] = range(len(requests))
         for attempt in count():
-            turn = self._begin(requests, pending, found, patient=attempt < _PATIENCE)
+            turn = await self._aside.run(
+                partial(self._begin, requests, pending, found, patient=attempt < _PATIENCE),
+                undo=partial(self._abandon, requests, error=asyncio.CancelledError()),
+            )
             try:
                 if turn.own:
-                    self._settle(requests, turn, found, await generate(turn.own))
+                    made = await generate(turn.own)
+                    await self._aside.finish(partial(self._settle, requests, turn, found, made))
                 for number in turn.foreign:
-                    while self._is_elsewhere(requests[number]):
+                    while await self._aside.finish(partial(self._is_elsewhere, requests[number])):
                         await asyncio.sleep(_POLL_SECONDS)
                     turn.claims[number].give_up()
-            except BaseException as exc:
+            except GeneratorExit as exc:  # nothing can be awaited any more
                 self._abandon(requests, turn, exc)
+                raise
+            except BaseException as exc:
+                await self._aside.finish(partial(self._abandon, requests, turn, exc))
                 raise
             outcomes = [(number, await turn.claims[number].await_()) for number in turn.followed]
             pending = _follow(outcomes, turn.foreign, found)

@@ -68,12 +68,23 @@ class LibraryUse:
     version: str | None = None
 
     def is_hit(self, prefix: str, pattern: str | None) -> bool:
-        """Whether a change below a path, in one version (``1`` is every ``1.x.y``) or in all, concerns it."""
+        """Whether a change below a path, in one version (``1`` is every ``1.x.y``) or in all, concerns it.
+
+        It concerns a version of its own that cannot be read, as one in a damaged file.
+
+        Raises:
+            ValueError: the pattern is no version.
+        """
         if not below(self.path, prefix):
             return False
         if pattern is None or self.version is None:
             return True
-        return version_of(pattern).matches(version_of(self.version))
+        changed = version_of(pattern)
+        try:
+            own = version_of(self.version)
+        except ValueError:
+            return True
+        return changed.matches(own)
 
 
 def cache_key(
@@ -93,7 +104,7 @@ def cache_key(
         engine: `Engine.name`.
         sampling: how tokens are chosen. See `is_repeatable`.
         library: what references may name beside ``constraints.libraries``.
-        options: what else changes an answer, such as that prose is allowed.
+        options: what else changes an answer, such as that prose is allowed; `Engine.identity`.
     """
     context = None if constraints.context is None else constraints.context.model_dump(mode="json")
     # Without a temperature the other numbers change nothing. The seed may: an engine without a model draws logits.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -10,16 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 
-from cachetools import TTLCache
+from cachetools import TLRUCache
 
+from agentic_dsl.runtime.forks import renewed_in_forks
 from agentic_dsl.runtime.subgraph_cache.key import CacheKey
 from agentic_dsl.runtime.subgraph_cache.port import (
     DEFAULT_TTL,
+    SKEW_SECONDS,
     CachedEntry,
     CachedSubgraph,
     CacheStats,
     Selection,
     is_below_any,
+    is_fresh,
 )
 
 DEFAULT_MAX_ENTRIES = 1_000
@@ -65,10 +69,31 @@ class MemorySubgraphCache:
         """
         self._max_entries = max_entries
         self._max_bytes = max_bytes
-        self._lock = threading.RLock()
-        self._kept: TTLCache[str, _Kept] = TTLCache(max_bytes, ttl, timer=clock, getsizeof=lambda kept: kept.nbytes)
+        self._clock = clock
+        self._ttl = ttl
         self._counts: Counter[str] = Counter()
         self._turns = count()
+        self._make_empty()
+        renewed_in_forks(self)
+
+    def _make_empty(self) -> None:
+        self._lock = threading.RLock()
+        # Each entry with an end of its own: where the clock was set back, an entry ends before those stored earlier.
+        self._kept: TLRUCache[str, _Kept] = TLRUCache(
+            self._max_bytes,
+            lambda _, __, now: now + self._ttl,
+            timer=self._clock,
+            getsizeof=lambda kept: kept.nbytes,
+        )
+        self._newest = -math.inf
+        """When the last of the entries was stored, by the clock of then."""
+
+    def start_anew(self) -> None:
+        """A forked child has the entries too, unless another thread of its parent was changing them just then."""
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+        else:
+            self._make_empty()
 
     def get(self, key: CacheKey) -> CachedSubgraph | None:
         """See `SubgraphCache.get`."""
@@ -91,6 +116,7 @@ class MemorySubgraphCache:
                 self._kept.popitem()
                 self._counts["evictions"] += 1
             self._kept[key.digest] = _Kept(key, replace(value, created=now), now, next(self._turns), nbytes)
+            self._newest = max(self._newest, now)
             self._counts["stores"] += 1
         return True
 
@@ -173,8 +199,20 @@ class MemorySubgraphCache:
     def _at_one_time(self) -> Iterator[float]:
         """One thread at a time, and nothing grows old meanwhile; what is too old already goes."""
         with self._lock, self._kept.timer as now:
-            self._counts["expired"] += len(list(self._kept.expire()))
+            expired = len(list(self._kept.expire()))
+            self._counts["expired"] += expired + self._forget_the_future(now)
             yield now
+
+    def _forget_the_future(self, now: float) -> int:
+        """Removes what was stored later than now by more than clocks differ; says how many."""
+        if now >= self._newest - SKEW_SECONDS:
+            return 0
+        created = {each.key.digest: each.value.created for each in self._all()}
+        unborn = [digest for digest, since in created.items() if not is_fresh(since, now, self._ttl)]
+        for digest in unborn:
+            del self._kept[digest], created[digest]
+        self._newest = max(created.values(), default=-math.inf)
+        return len(unborn)
 
 
 def size_of(value: CachedSubgraph) -> int:

@@ -19,6 +19,9 @@ from agentic_dsl.runtime.subgraph_cache.key import CacheKey, LibraryUse, below, 
 DEFAULT_TTL = 24 * 3600.0
 """Seconds until an entry is forgotten."""
 
+SKEW_SECONDS = 300.0
+"""How far in the future an entry may have been stored, where clocks were set back."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedSubgraph:
@@ -32,6 +35,7 @@ class CachedSubgraph:
         stats: what the generation cost then.
         engine: the engine and its model.
         libraries: the library entries that it may call.
+        skills: the names of the skills that the model was given.
         created: when it was stored, in seconds since the epoch; the cache that stores it sets it.
         generation: the checked answer itself, where the cache is in the memory of the process that checked it.
     """
@@ -43,6 +47,7 @@ class CachedSubgraph:
     prompt_token_ids: tuple[int, ...] = ()
     stats: Stats = field(default_factory=Stats)
     libraries: tuple[LibraryUse, ...] = ()
+    skills: tuple[str, ...] = ()
     created: float = 0.0
     generation: Generation | None = field(default=None, compare=False, repr=False)
 
@@ -57,18 +62,22 @@ class CachedSubgraph:
             prompt_token_ids=generation.prompt_token_ids,
             stats=generation.stats,
             libraries=libraries,
+            skills=generation.skills,
             generation=replace(generation, cached=True),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class CachedEntry:
-    """One entry as it is listed: its name, what it is of, when it was stored and last used, its size in bytes."""
+    """One entry as it is listed: its name, what it is of, when it was stored and last used, its size in bytes.
+
+    Its libraries are None where they cannot be read: then it may call any.
+    """
 
     digest: str
     path: str
     engine: str
-    libraries: tuple[LibraryUse, ...]
+    libraries: tuple[LibraryUse, ...] | None
     created: float
     used: float
     nbytes: int
@@ -120,7 +129,11 @@ class SubgraphCache(Protocol):
     def invalidate(
         self, path_prefix: str | None = None, *, library: str | None = None, version: str | None = None
     ) -> int:
-        """Removes the entries that meet all that is given, see `Selection`, and says how many."""
+        """Removes the entries that meet all that is given, see `Selection`, and says how many.
+
+        Raises:
+            CacheError: they could not be removed; all of them are still there.
+        """
         ...
 
     def warm_up(self, paths: Sequence[str]) -> int:
@@ -131,7 +144,11 @@ class SubgraphCache(Protocol):
         ...
 
     def clear(self) -> int:
-        """Removes everything and says how many entries that were."""
+        """Removes everything and says how many entries that were.
+
+        Raises:
+            CacheError: nothing could be removed.
+        """
         ...
 
     def ls(self) -> list[CachedEntry]:
@@ -188,13 +205,22 @@ class Selection:
             except ValueError as exc:
                 raise UsageError(str(exc), help="write one to three numbers, such as 1.2") from exc
 
-    def holds(self, path: str, libraries: Sequence[LibraryUse]) -> bool:
-        """Whether an entry is meant."""
-        if self.path_prefix is not None and not below(path, self.path_prefix):
+    def holds(self, path: str, libraries: Sequence[LibraryUse] | None) -> bool:
+        """Whether an entry is meant. One whose path or libraries (None) cannot be read may be, so it is."""
+        if self.path_prefix is not None and path.startswith("/") and not below(path, self.path_prefix):
             return False
-        return self.library is None or any(use.is_hit(self.library, self.version) for use in libraries)
+        if self.library is None or libraries is None:
+            return True
+        return any(use.is_hit(self.library, self.version) for use in libraries)
 
 
-def is_below_any(paths: Sequence[str], path: str, libraries: Sequence[LibraryUse]) -> bool:
-    """Whether a block or a library that it may call stands at or below one of some paths."""
+def is_below_any(paths: Sequence[str], path: str, libraries: Sequence[LibraryUse] | None) -> bool:
+    """Whether a block or a library that it may call stands at or below one of some paths; None may call any."""
+    if libraries is None:
+        return bool(paths)
     return any(below(path, prefix) or any(below(use.path, prefix) for use in libraries) for prefix in paths)
+
+
+def is_fresh(created: float, now: float, ttl: float) -> bool:
+    """Whether an entry of that time is neither too old nor from a future that no clock explains; seconds."""
+    return -SKEW_SECONDS <= now - created < ttl

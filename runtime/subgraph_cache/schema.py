@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from agentic_dsl.errors import CacheError
+from agentic_dsl.runtime.subgraph_cache.failures import result_code, unusable
 
 FILE = "subgraphs-v1.sqlite3"
 """Versions of the layout have files of their own, so that two releases of the toolkit share a folder."""
@@ -47,10 +47,7 @@ def is_damage(error: sqlite3.Error) -> bool:
     """Whether an error says that the file is damaged, rather than busy, full or forbidden."""
     if isinstance(error, OtherLayoutError):
         return True
-    if not isinstance(error, sqlite3.DatabaseError):
-        return False
-    code = getattr(error, "sqlite_errorcode", None)  # errors of the module itself have none
-    return code is not None and code & 0xFF in _CORRUPT
+    return isinstance(error, sqlite3.DatabaseError) and result_code(error) in _CORRUPT
 
 
 def open_file(path: Path, *, busy_seconds: float) -> OpenFile:
@@ -74,10 +71,7 @@ def open_file(path: Path, *, busy_seconds: float) -> OpenFile:
             except (OSError, sqlite3.Error):
                 connection.close()
                 raise
-    raise CacheError(
-        f'the subgraph cache "{path}" cannot be used: {getattr(reason, "strerror", None) or reason}',
-        help="name a folder that can be written, or set AGENTIC_DSL_CACHE_DIR to one",
-    ) from reason
+    raise unusable(path, reason) from reason
 
 
 def remove_file(path: Path, inode: int | None = None) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from agentic_dsl.errors import AgenticDSLError
+from agentic_dsl.runtime.forks import renewed_in_forks
 
 T = TypeVar("T")
 
@@ -53,12 +54,14 @@ class Claim(Generic[T]):
     """One caller's part in a piece of work.
 
     Attributes:
-        leads: whether this caller does the work; it then must call `done`, `fail` or `give_up`, once.
+        name: of the work.
+        leads: whether this caller does the work; it then must call `done`, `fail` or `give_up`. The first call counts.
     """
 
-    def __init__(self, flights: dict[str, Claim[T]], lock: threading.Lock, name: str) -> None:
+    def __init__(self, flights: SingleFlight[T], name: str) -> None:
         self.leads = True
-        self._flights, self._lock, self._name = flights, lock, name
+        self.name = name
+        self._flights = flights
         self._future: Future[Outcome[T]] = Future()
 
     def follower(self) -> Claim[T]:
@@ -88,18 +91,27 @@ class Claim(Generic[T]):
         # Shielded: a caller that is cancelled must not cancel what the others wait for.
         return await asyncio.shield(asyncio.wrap_future(self._future))
 
+    def is_part_of(self, other: Claim[T]) -> bool:
+        """Whether both are parts of one piece of work."""
+        return self._future is other._future
+
     def _end(self, outcome: Outcome[T]) -> None:
-        with self._lock:
-            if self._future.done():
-                return
-            self._flights.pop(self._name, None)
-        self._future.set_result(outcome)
+        if self._flights.take_off(self):
+            self._future.set_result(outcome)
 
 
 class SingleFlight(Generic[T]):
-    """The pieces of work that are under way, by name; for threads and event loops alike."""
+    """The pieces of work that are under way, by name; for threads and event loops alike.
+
+    In a forked child none is: what threads of its parent work on is done there.
+    """
 
     def __init__(self) -> None:
+        self.start_anew()
+        renewed_in_forks(self)
+
+    def start_anew(self) -> None:
+        """Nothing is under way."""
         self._lock = threading.Lock()
         self._flights: dict[str, Claim[T]] = {}
 
@@ -108,8 +120,17 @@ class SingleFlight(Generic[T]):
         with self._lock:
             if name in self._flights:
                 return self._flights[name].follower()
-            claim = self._flights[name] = Claim(self._flights, self._lock, name)
+            claim = self._flights[name] = Claim(self, name)
             return claim
+
+    def take_off(self, claim: Claim[T]) -> bool:
+        """The work of a claim is under way no more; False where it was not."""
+        with self._lock:
+            known = self._flights.get(claim.name)
+            if known is None or not known.is_part_of(claim):
+                return False
+            del self._flights[claim.name]
+            return True
 
     def run(self, name: str, work: Callable[[], T]) -> T:
         """The result of the work, which this caller or another one does.

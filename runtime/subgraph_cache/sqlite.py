@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from agentic_dsl.runtime.folders import cache_folder
+from agentic_dsl.runtime.forks import renewed_in_forks
 from agentic_dsl.runtime.subgraph_cache.codec import (
     MAX_BYTES,
     DamagedError,
@@ -33,11 +34,13 @@ from agentic_dsl.runtime.subgraph_cache.key import CacheKey, LibraryUse
 from agentic_dsl.runtime.subgraph_cache.leases import LEASE_SECONDS, Leases
 from agentic_dsl.runtime.subgraph_cache.port import (
     DEFAULT_TTL,
+    SKEW_SECONDS,
     CachedEntry,
     CachedSubgraph,
     CacheStats,
     Selection,
     is_below_any,
+    is_fresh,
 )
 from agentic_dsl.runtime.subgraph_cache.schema import FILE
 
@@ -48,8 +51,7 @@ DEFAULT_MAX_BYTES = 256 << 20
 _BUSY_SECONDS = 1.0
 _TOUCH_SECONDS = 1.0
 _PAGE_BYTES = 4096
-_SKEW_SECONDS = 300.0
-"""How far in the future an entry may have been stored, where clocks were set back."""
+_FRESH = " WHERE created > ? AND created <= ?"
 
 
 class SqliteSubgraphCache:
@@ -92,6 +94,11 @@ class SqliteSubgraphCache:
         self._counts: Counter[str] = Counter()
         self._counting = threading.Lock()
         self._database = SharedDatabase(self.path, busy_seconds=busy_seconds)
+        renewed_in_forks(self)
+
+    def start_anew(self) -> None:
+        """The counts go on in a forked child, whoever in its parent was counting."""
+        self._counting = threading.Lock()
 
     def get(self, key: CacheKey) -> CachedSubgraph | None:
         """See `SubgraphCache.get`."""
@@ -113,7 +120,7 @@ class SqliteSubgraphCache:
             self._database.write_unless_busy(connection, "DELETE FROM entries WHERE digest = ?", digest)
             return None
         now = self._clock()
-        if not -_SKEW_SECONDS <= now - value.created < self._ttl:
+        if not is_fresh(value.created, now, self._ttl):
             self._count(expired=1)
             self._database.write_unless_busy(connection, "DELETE FROM entries WHERE digest = ?", digest)
             return None
@@ -148,7 +155,7 @@ class SqliteSubgraphCache:
     def _shrink(self, connection: sqlite3.Connection, now: float, newest: str) -> bool:
         """Removes what is too old, then what was unused for longest, until the rest fits; False where nothing does."""
         old = "DELETE FROM entries WHERE created <= ? OR created > ?"
-        self._count(expired=connection.execute(old, (now - self._ttl, now + _SKEW_SECONDS)).rowcount)
+        self._count(expired=connection.execute(old, (now - self._ttl, now + SKEW_SECONDS)).rowcount)
         removed = 1
         while (surplus := self._surplus(connection)) and removed:
             removed = connection.execute(
@@ -183,13 +190,13 @@ class SqliteSubgraphCache:
         selection = Selection(path_prefix, library, version)
 
         def remove(connection: sqlite3.Connection) -> int:
-            meant = [
-                (entry.digest,) for entry in self._entries(connection) if selection.holds(entry.path, entry.libraries)
-            ]
-            connection.executemany("DELETE FROM entries WHERE digest = ?", meant)
+            # By row: a digest that cannot be read names none.
+            rows = connection.execute(f"SELECT rowid, path, libraries FROM entries{_FRESH}", self._fresh_now())
+            meant = [(row,) for row, path, libraries in rows if selection.holds(str(path), _libraries(libraries))]
+            connection.executemany("DELETE FROM entries WHERE rowid = ?", meant)
             return len(meant)
 
-        return self._database.change(remove, 0)
+        return self._database.must_change(remove)
 
     def warm_up(self, paths: Sequence[str]) -> int:
         """See `SubgraphCache.warm_up`."""
@@ -200,12 +207,12 @@ class SqliteSubgraphCache:
         """See `SubgraphCache.clear`. Gives the disk its space back."""
 
         def empty(connection: sqlite3.Connection) -> int:
-            entries = len(self._entries(connection))
+            entries = self._entries_now(connection)
             connection.execute("DELETE FROM entries")
             connection.execute("DELETE FROM leases")
             return entries
 
-        removed = self._database.change(empty, 0)
+        removed = self._database.must_change(empty)
         for statement in ("PRAGMA incremental_vacuum", "PRAGMA wal_checkpoint(TRUNCATE)"):
             if self._database.writable:
                 self._database.run(partial(_finish, statement), None)
@@ -216,11 +223,10 @@ class SqliteSubgraphCache:
         return self._database.run(self._entries, [])
 
     def _entries(self, connection: sqlite3.Connection) -> list[CachedEntry]:
-        now = self._clock()
         rows = connection.execute(
             "SELECT digest, path, engine, libraries, created, used, length(payload) FROM entries"
-            " WHERE created > ? AND created <= ? ORDER BY used DESC, rowid DESC",
-            (now - self._ttl, now + _SKEW_SECONDS),
+            f"{_FRESH} ORDER BY used DESC, rowid DESC",
+            self._fresh_now(),
         )
         return [
             CachedEntry(str(digest), str(path), str(engine), _libraries(libraries), created, _number(used), size or 0)
@@ -229,16 +235,7 @@ class SqliteSubgraphCache:
 
     def stats(self) -> CacheStats:
         """See `SubgraphCache.stats`; the bytes are those of the used pages of the file."""
-        now = self._clock()
-
-        def look(connection: sqlite3.Connection) -> tuple[int, int]:
-            entries = connection.execute(
-                "SELECT count(*) FROM entries WHERE created > ? AND created <= ?",
-                (now - self._ttl, now + _SKEW_SECONDS),
-            ).fetchone()[0]
-            return _used_bytes(connection), entries
-
-        nbytes, entries = self._database.run(look, (0, 0))
+        nbytes, entries = self._database.run(lambda c: (_used_bytes(c), self._entries_now(c)), (0, 0))
         with self._counting:
             counts = self._counts + Counter(damaged=self._database.damaged)
         return CacheStats(**counts, bytes=nbytes, entries=entries)
@@ -261,6 +258,15 @@ class SqliteSubgraphCache:
         """See `SubgraphCache.close`."""
         self._database.close()
 
+    def _entries_now(self, connection: sqlite3.Connection) -> int:
+        found: int = connection.execute(f"SELECT count(*) FROM entries{_FRESH}", self._fresh_now()).fetchone()[0]
+        return found
+
+    def _fresh_now(self) -> tuple[float, float]:
+        """The bounds of `_FRESH`, which says what `is_fresh` says."""
+        now = self._clock()
+        return now - self._ttl, now + SKEW_SECONDS
+
     def _count(self, **changes: int) -> None:
         with self._counting:
             self._counts.update(changes)
@@ -278,11 +284,12 @@ def _used_bytes(connection: sqlite3.Connection) -> int:
     return int((pages - free) * size)
 
 
-def _libraries(text: object) -> tuple[LibraryUse, ...]:
+def _libraries(text: object) -> tuple[LibraryUse, ...] | None:
+    """The library entries of a row; None where they cannot be read."""
     try:
         return libraries_of(json.loads(str(text)))
-    except (ValueError, TypeError, RecursionError):
-        return ()
+    except (ValueError, RecursionError):
+        return None
 
 
 def _number(value: object) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from agentic_dsl.errors import EngineError, UsageError
 from agentic_dsl.runtime.call_options import checked_options, settable
-from agentic_dsl.runtime.config import EngineConfig, config_of, load_config
+from agentic_dsl.runtime.config import EngineConfig, config_of, layered, load_config
 from agentic_dsl.runtime.engines.random import RandomEngine
 
 TOML = """
@@ -150,6 +151,14 @@ def test_what_is_wrong_with_an_option_is_said_when_the_engine_opens(
         ("a.yaml", b"- 1", "holds no tables"),
         ("a.yaml", b"!!python/object/apply:os.system [true]", "is not YAML"),
         ("a.toml", b"\xff\xfe", "is not UTF-8"),
+        ("a.yaml", b"engines: {llm: {backend: 2024-13-45}}", "a value is no number or date"),
+        ("a.yaml", b"x: !!int ''", "a value is no number or date"),
+        ("a.yaml", b"x: !!timestamp nope", "a value is no number or date"),
+        ("a.yaml", b"x: !!bool nope", "a value is no number or date"),
+        ("a.yaml", b"x: " + b"9" * 5000, "a value is no number or date"),
+        ("a.yaml", b"[" * 3000, "too deeply"),
+        ("a.toml", b"a = " + b"[" * 3000, "too deeply"),
+        ("a.toml", b"a = " + b"9" * 5000, "is not TOML"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -164,3 +173,86 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content:
 def test_a_variable_that_names_no_engine_is_refused() -> None:
     with pytest.raises(UsageError, match="AGENTIC_DSL_ENGINES_LLM_FOO_BAR names no engine"):
         load_config(None, {"AGENTIC_DSL_ENGINES_LLM_FOO_BAR": "1"})
+
+
+# --- where the servers are -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("written", ["base_url", "base_urls", "base-url", "base-urls"])
+@pytest.mark.parametrize("variable", ["base_url", "base_urls"])
+def test_a_variable_with_an_address_replaces_those_of_the_file(written: str, variable: str) -> None:
+    address = "http://file/v1"
+    section = {written: address if written.endswith("url") else [address], "model": "m"}
+    record = {"engines": {"llm": {"backend": "openai", "openai": section}}}
+    variables = {f"AGENTIC_DSL_ENGINES_LLM_OPENAI_{variable.upper()}": "http://variable/v1"}
+    assert config_of(record, variables, origin="test").options == {"model": "m", variable: "http://variable/v1"}
+    assert config_of(record, {}, origin="test").options == section
+
+
+def test_two_variables_with_addresses_are_both_meant() -> None:
+    prefix = "AGENTIC_DSL_ENGINES_LLM_OPENAI_"
+    variables = {f"{prefix}BASE_URL": "http://a", f"{prefix}BASE_URLS": "http://b"}
+    config = config_of({"engines": {"llm": {"openai": {"base_url": "http://file"}}}}, variables, origin="test")
+    assert config.sections["openai"] == {"base_url": "http://a", "base_urls": "http://b"}
+
+
+def test_a_higher_source_replaces_an_option_however_the_lower_one_spells_it() -> None:
+    assert layered({"max-retries": 1, "model": "m"}, {"max_retries": 2}) == {"model": "m", "max_retries": 2}
+    assert layered({"base_url": "http://a"}, {"model": "m"}) == {"base_url": "http://a", "model": "m"}
+
+
+# --- keys ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["api_key", "api-key"])
+def test_a_key_in_a_file_is_refused_unseen(name: str) -> None:
+    record = {"engines": {"llm": {"backend": "random", "openai": {name: "sk-secret"}}}}
+    with pytest.raises(UsageError, match=r"engines\.llm\.openai\.api_key is in test") as caught:
+        config_of(record, {}, origin="test")
+    assert "AGENTIC_DSL_API_KEY" in str(caught.value.help)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_variable_may_hold_the_key_of_one_engine() -> None:
+    config = config_of({}, {"AGENTIC_DSL_ENGINES_LLM_OPENAI_API_KEY": "k"}, origin="test")
+    assert config.sections["openai"] == {"api_key": "k"}
+
+
+def test_a_key_of_another_type_is_refused_unseen() -> None:
+    def call(*, api_key: str | None = None) -> None: ...
+
+    for value in (123456, ["123456"], {"123456": 1}):
+        with pytest.raises(UsageError, match=r"x\.api_key has another type") as caught:
+            checked_options(call, {"api-key": value}, "x")
+        assert "123456" not in str(caught.value)
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *[(text, False) for text in ("false", "No", "off", "0")],
+        *[(text, True) for text in (" TRUE ", "yes", "on", "1")],
+        *[(value, value) for value in ("/ca.pem", "none", False)],
+    ],
+)
+def test_a_text_that_says_true_or_false_is_no_text_where_both_are_taken(text: object, value: object) -> None:
+    def call(*, verify_tls: bool | str = True, name: str = "") -> None: ...
+
+    checked = checked_options(call, {"verify_tls": text}, "x")["verify_tls"]
+    assert checked == value
+    assert type(checked) is type(value)
+    if isinstance(text, str):
+        assert checked_options(call, {"name": text}, "x") == {"name": text}
+
+
+def test_a_value_that_json_cannot_hold_is_refused_all_the_same() -> None:
+    def call(*, count: int = 0) -> None: ...
+
+    itself: list[object] = []
+    itself.append(itself)
+    for value in ({date(2024, 1, 1): "x"}, itself, {(1, 2): 3}):
+        with pytest.raises(UsageError, match=r"x\.count has another type: Input should be a valid integer"):
+            checked_options(call, {"count": value}, "x")

@@ -117,7 +117,7 @@ def _encoded(body: Mapping[str, object]) -> bytes:
         raise GenerationError(
             "the prompt holds half of a character, which no server can read", help="decode the text that it comes from"
         ) from exc
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, RecursionError) as exc:
         raise GenerationError("extra_body cannot be written as JSON", help="give texts, numbers and lists") from exc
 
 

@@ -12,7 +12,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import httpx
@@ -20,6 +20,7 @@ import tenacity
 
 from agentic_dsl.errors import EngineError
 from agentic_dsl.runtime.engines.http.ask import Answer, Ask, AttemptFailed, HttpLimits, failure
+from agentic_dsl.runtime.engines.http.connections import open_connections
 from agentic_dsl.runtime.engines.http.endpoints import Endpoint, Endpoints
 from agentic_dsl.runtime.engines.http.errors import exception_failure, status_failure
 
@@ -40,6 +41,19 @@ class _Session:
     loop: asyncio.AbstractEventLoop
     http: httpx.AsyncClient
     slots: asyncio.Semaphore
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """Where one question has been asked already.
+
+    Attributes:
+        avoid: base URLs that are asked only if there is no other.
+        given_up: those that would fail at it in the same way; they are not asked again.
+    """
+
+    avoid: set[str]
+    given_up: set[str] = field(default_factory=set)
 
 
 class HttpClient:
@@ -89,7 +103,7 @@ class HttpClient:
         Raises:
             AttemptFailed: the last attempt failed.
         """
-        tried = set(avoid)
+        tried = _Tried(set(avoid))
         retrying = tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(self.limits.max_retries + 1),
             retry=tenacity.retry_if_exception(lambda exc: isinstance(exc, AttemptFailed) and exc.again),
@@ -123,25 +137,27 @@ class HttpClient:
         if session is not None and session.loop is asyncio.get_running_loop():
             await session.http.aclose()
 
-    async def _attempt(self, ask: Ask[T], tried: set[str]) -> tuple[T, Endpoint]:
+    async def _attempt(self, ask: Ask[T], tried: _Tried) -> tuple[T, Endpoint]:
         endpoint = await self._healthy(tried)
         endpoint.in_flight += 1
         try:
             value = await self.ask_at(endpoint, ask)
         except AttemptFailed as exc:
-            tried.add(endpoint.url)
-            self._judge(exc, endpoint)
+            tried.avoid.add(endpoint.url)
+            if exc.elsewhere:
+                tried.given_up.add(endpoint.url)
+            self._judge(exc, endpoint, tried)
             raise
         finally:
             endpoint.in_flight -= 1
         self.endpoints.succeeded(endpoint)
         return value, endpoint
 
-    async def _healthy(self, tried: Collection[str]) -> Endpoint:
+    async def _healthy(self, tried: _Tried) -> Endpoint:
         """The base URL to ask. One that failed must show that it is back, if another could be asked instead."""
         while True:
-            endpoint = self.endpoints.choose(tried)
-            if not endpoint.failures or not self.endpoints.has_other(endpoint):
+            endpoint = self.endpoints.choose(tried.avoid, tried.given_up)
+            if not endpoint.failures or not self.endpoints.has_other(endpoint, tried.given_up):
                 return endpoint
             self.endpoints.hold(endpoint, _HEALTH_SECONDS)
             try:
@@ -154,13 +170,13 @@ class HttpClient:
             self.endpoints.succeeded(endpoint)
             return endpoint
 
-    def _judge(self, failed: AttemptFailed, endpoint: Endpoint) -> None:
+    def _judge(self, failed: AttemptFailed, endpoint: Endpoint, tried: _Tried) -> None:
         """Notes how the base URL is, and whether and when to ask again."""
         if failed.is_down or failed.wait is not None or failed.status == httpx.codes.TOO_MANY_REQUESTS:
             self.endpoints.failed(endpoint, failed.wait)
         elif failed.status is not None:
             self.endpoints.succeeded(endpoint)
-        if self.endpoints.has_other(endpoint):
+        if self.endpoints.has_other(endpoint, tried.given_up):
             failed.again |= failed.elsewhere
             failed.wait = 0.0 if failed.again else None
         elif failed.wait is not None and failed.wait > self.limits.longest_wait:
@@ -200,21 +216,15 @@ class HttpClient:
             yield chunk
 
     def _opened(self) -> _Session:
-        """The session of the running loop; a forked process has none yet."""
+        """The session of the running loop; a forked process has none yet.
+
+        Raises:
+            EngineError: see `open_connections`.
+        """
         loop = asyncio.get_running_loop()
         if self._session is None or self._session.loop is not loop:
-            most = self.limits.max_concurrency
-            # Compressed answers are not asked for: a small body must not become a large one.
-            headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
-            if self._key is not None:
-                headers["Authorization"] = f"Bearer {self._key}"
-            http = httpx.AsyncClient(
-                headers=headers,
-                verify=self._tls,
-                limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
-                timeout=httpx.Timeout(None, connect=self.limits.connect_timeout),
-            )
-            self._session = _Session(loop, http, asyncio.Semaphore(most))
+            http = open_connections(self.limits, key=self._key, tls=self._tls)
+            self._session = _Session(loop, http, asyncio.Semaphore(self.limits.max_concurrency))
         return self._session
 
 
@@ -242,19 +252,3 @@ def _log_retry(state: tenacity.RetryCallState) -> None:
     failed = state.outcome.exception() if state.outcome is not None else None
     wait = state.next_action.sleep if state.next_action is not None else 0.0
     _log.warning("attempt %d failed: %s; asking again in %.1f s", state.attempt_number, failed, wait)
-
-
-def tls_context(verify: bool | str) -> ssl.SSLContext | bool:
-    """How certificates are checked: always, never, or against a file of trusted ones.
-
-    Raises:
-        EngineError: the file cannot be read.
-    """
-    if isinstance(verify, bool):
-        return verify
-    try:
-        return ssl.create_default_context(cafile=verify)
-    except OSError as exc:
-        raise EngineError(
-            f'the certificates in "{verify}" cannot be read', help="give a file in the PEM format as verify_tls"
-        ) from exc

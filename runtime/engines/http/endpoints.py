@@ -64,22 +64,24 @@ class Endpoints:
         """Every base URL once, in the order given."""
         return self._all
 
-    def choose(self, avoid: Collection[str] = ()) -> Endpoint:
+    def choose(self, avoid: Collection[str] = (), never: Collection[str] = ()) -> Endpoint:
         """The base URL to ask next.
 
         Args:
             avoid: URLs that are taken only where no other one answers.
+            never: URLs that are not taken, unless these are all.
         """
         now = self._clock()
         self._turn += 1
         order = [self._all[(self._turn + at) % len(self._all)] for at in range(len(self._all))]
+        order = [one for one in order if one.url not in never] or order
         # Equally busy ones take turns: `min` keeps the first, and the order moves on with each choice.
         return min(order, key=lambda one: (max(one.resting_until - now, 0.0), one.url in avoid, one.in_flight))
 
-    def has_other(self, endpoint: Endpoint) -> bool:
-        """Whether another base URL answers now, so that a request can go there at once."""
+    def has_other(self, endpoint: Endpoint, never: Collection[str] = ()) -> bool:
+        """Whether another base URL, none of ``never``, answers now, so that a request can go there at once."""
         now = self._clock()
-        return any(one is not endpoint and one.resting_until <= now for one in self._all)
+        return any(one is not endpoint and one.url not in never and one.resting_until <= now for one in self._all)
 
     def hold(self, endpoint: Endpoint, seconds: float) -> None:
         """Sends nothing there while somebody looks whether it is back."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ class _Row:
     is_down: bool = False
 
 
+_UNTRUSTED = _Row(
+    "the certificate of {url} is not trusted: {reason}", "give verify_tls the file of the certificates to trust"
+)
 _START = "check the address, and that the server is running"
 _CONNECTION = _Row("the connection to {url} broke", "see the server's log", again=True, is_down=True)
 
@@ -90,9 +94,23 @@ def exception_failure(exc: Exception, url: str) -> AttemptFailed:
         exc: the exception.
         url: of the server.
     """
+    if (untrusted := _certificate_error(exc)) is not None:
+        return _failure(_UNTRUSTED, url=url, reason=getattr(untrusted, "verify_message", "") or "it cannot be checked")
     row = next((row for kind, row in _EXCEPTIONS if isinstance(exc, kind)), _CONNECTION)
     reason = next(iter(str(exc).splitlines()), "")[:SHOWN_CHARS] or type(exc).__name__
     return _failure(row, url=url, reason=reason)
+
+
+def _certificate_error(exc: BaseException) -> ssl.SSLCertVerificationError | None:
+    """The error of a certificate that an exception comes from; httpx has no class for it. None where it is another."""
+    seen: set[int] = set()
+    found: BaseException | None = exc
+    while found is not None and id(found) not in seen:
+        if isinstance(found, ssl.SSLCertVerificationError):
+            return found
+        seen.add(id(found))
+        found = found.__cause__ or found.__context__
+    return None
 
 
 def status_failure(
@@ -138,8 +156,8 @@ def retry_after(value: str | None) -> float | None:
         return float(value)
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except (ValueError, TypeError):
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
+    except (ValueError, TypeError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)

@@ -44,8 +44,13 @@ class EventLoopThread:
         """Waits for some work. Interrupted (Ctrl-C), it cancels the work first.
 
         Raises:
-            EngineError: the thread was closed before or meanwhile.
+            EngineError: the thread was closed before or meanwhile, or would wait for itself.
         """
+        if self._thread is threading.current_thread():
+            work.close()
+            raise EngineError(
+                "the engine cannot be asked from its own on_token", help="note what is needed, and ask after the answer"
+            )
         future = self._submit(work)
         try:
             return future.result()

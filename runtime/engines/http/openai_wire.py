@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from agentic_dsl.runtime.engines.base import EngineRequest, FinishReason, Sampling, Stats
 from agentic_dsl.runtime.engines.http.ask import AttemptFailed, failure, redacted, server_reason
@@ -105,13 +105,29 @@ def _sampling(sampling: Sampling) -> dict[str, object]:
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
+_MOST_TOKENS = 2**53
+"""Above this, floating-point numbers leave whole ones out, and what counts tokens elsewhere may read them as such."""
+
+
+def _read_count(value: object, read: ValidatorFunctionWrapHandler) -> int:
+    """A number of tokens; 0, which means unknown, for what can be none. A good answer is not refused for its bill."""
+    try:
+        count: int = read(value)
+    except ValidationError:
+        return 0
+    return count if 0 <= count <= _MOST_TOKENS else 0
+
+
+_Count = Annotated[int, WrapValidator(_read_count)]
+
+
 class _Details(BaseModel):
-    cached_tokens: int | None = None
+    cached_tokens: _Count = 0
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int | None = None
+    prompt_tokens: _Count = 0
+    completion_tokens: _Count = 0
     prompt_tokens_details: _Details | None = None
 
 
@@ -171,7 +187,7 @@ class ChatAnswer:
     @property
     def tokens(self) -> int:
         """Tokens of the answer so far."""
-        counted = self._usage.completion_tokens if self._usage is not None else None
+        counted = self._usage.completion_tokens if self._usage is not None else 0
         return counted or len(self.token_ids) or self.pieces
 
     def read(self, data: str | bytes) -> bool:
@@ -205,7 +221,7 @@ class ChatAnswer:
         return Stats(
             tokens=self.tokens,
             prompt_tokens=usage.prompt_tokens or len(self.prompt_token_ids),
-            cached_tokens=details.cached_tokens or 0,
+            cached_tokens=details.cached_tokens,
             seconds=seconds,
         )
 

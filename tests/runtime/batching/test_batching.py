@@ -54,6 +54,7 @@ class Recording:
     done: int = 0
     closed: int = 0
     name: str = "recording"
+    identity: str = "recording"
     capabilities: Capabilities = field(default_factory=lambda: Capabilities(supports_streaming=True))
 
     def __post_init__(self) -> None:

@@ -47,6 +47,7 @@ class ChatServer(ThreadingHTTPServer):
         self.overlay: bool | None = None
         self.ids = "vllm"
         self.contract = 1
+        self.facts: Act | None = None
         self.acts: list[Act] = []
         self.seen: list[Seen] = []
         self.delay = 0.0
@@ -141,6 +142,8 @@ class ChatHandler(BaseHTTPRequestHandler):
             self.send_json({"object": "list", "data": [{"id": name, "object": "model"} for name in self.server.models]})
         elif self.path == "/health":
             self.send_raw(b"", self.server.health)
+        elif self.path == "/agentic-dsl" and self.server.facts is not None:
+            self.server.facts(self)
         elif self.path == "/agentic-dsl" and self.server.overlay is not None:
             self.send_json({"version": "0.1.0", "contract": self.server.contract, "overlay": self.server.overlay})
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import pickle
+import ssl
 import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -115,6 +116,36 @@ def test_retry_after_is_a_number_or_a_date() -> None:
     assert [retry_after(text) for text in (None, "", "soon", "-1", "1e999", "9" * 40, "inf")] == [None] * 7
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mon, 01 Jan 2024 00:00:00 +99999999999999999999",
+        "Fri, 31 Dec 9999 23:59:59 -2300",
+        "Mon, 01 Jan 0001 00:00:00 +2300",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+    ],
+)
+def test_a_date_that_no_clock_reaches_is_no_reason_to_fail(text: str) -> None:
+    wait = retry_after(text)
+    assert wait is None or wait >= 0.0
+
+
+def test_a_certificate_that_is_not_trusted_is_final_and_no_outage() -> None:
+    reached = httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED]")
+    reached.__context__ = OSError("below")
+    reached.__context__.__cause__ = ssl.SSLCertVerificationError("self-signed")
+    failed = exception_failure(reached, "https://h/v1")
+    assert "certificate of https://h/v1 is not trusted" in failed.error.message
+    assert "verify_tls" in str(failed.error.help)
+    assert [failed.again, failed.elsewhere, failed.is_down] == [False] * 3
+
+
+def test_exceptions_that_name_each_other_as_their_cause_are_read_once() -> None:
+    first, second = httpx.ConnectError("refused"), OSError("below")
+    first.__cause__, second.__cause__ = second, first
+    assert exception_failure(first, "http://h/v1").is_down
+
+
 # --- endpoints -------------------------------------------------------------------------------------------------------
 
 
@@ -168,6 +199,15 @@ def test_the_least_busy_endpoint_is_asked_and_avoided_ones_last() -> None:
     assert endpoints.choose() is second
     assert endpoints.choose(avoid={second.url}) is first
     assert endpoints.choose(avoid={one.url for one in endpoints.all}) is second
+
+
+def test_who_is_given_up_is_neither_chosen_nor_counted() -> None:
+    endpoints = Endpoints(["http://a", "http://b"], clock=lambda: 0.0)
+    first, second = endpoints.all
+    endpoints.failed(second, 20.0)
+    assert endpoints.choose(never={first.url}) is second
+    assert not endpoints.has_other(second, never={first.url})
+    assert endpoints.choose(never={first.url, second.url}) is first
 
 
 def test_the_same_address_twice_is_one() -> None:
@@ -256,3 +296,21 @@ def test_an_interrupted_wait_cancels_the_work() -> None:
     asyncio.run(waiting(thread))
     thread.close()
     assert ended == ["cancelled"]
+
+
+def test_work_that_would_wait_for_itself_is_refused_at_once() -> None:
+    async def nothing() -> None:
+        return
+
+    async def inside(thread: EventLoopThread) -> str:
+        with pytest.raises(EngineError, match="cannot be asked from its own on_token") as caught:
+            thread.run(nothing())
+        return str(caught.value.help)
+
+    thread = EventLoopThread("test", nothing)
+    work = threading.Thread(target=lambda: said.append(thread.run(inside(thread))), daemon=True)
+    said: list[str] = []
+    work.start()
+    work.join(10)
+    thread.close()
+    assert said == ["note what is needed, and ask after the answer"]

@@ -275,9 +275,11 @@ def test_without_a_model_several_are_an_error_that_lists_them(server: ChatServer
         [result] = engine.generate([request(constraints=None)])
         assert result.error is not None
         assert said in result.error.message
+        assert engine.name == "openai"
         with pytest.raises(GenerationError, match=said):
-            assert engine.name
+            assert engine.identity
         server.models = ["now"]
+        assert engine.identity.startswith("openai/now ")
         assert engine.name == "openai/now"
     finally:
         engine.close()

@@ -113,6 +113,12 @@ def test_an_invalid_generation_is_not_stored(cache: GenerationCache, text: str) 
     assert cache.resolve([wanted(cache)], lambda numbers: [made()]) == [made()]
 
 
+def test_the_names_of_its_skills_come_back_with_an_answer(cache: GenerationCache) -> None:
+    given = replace(made(), skills=("mending-tyres", "baking-bread"))
+    cache.put(wanted(cache), given)
+    assert cache.get(wanted(cache)) == replace(given, cached=True)
+
+
 def test_what_is_sampled_without_a_seed_is_reused_only_where_that_is_wanted(subgraphs: SubgraphCache) -> None:
     free = Sampling(temperature=1.0)
     cache = GenerationCache(subgraphs)

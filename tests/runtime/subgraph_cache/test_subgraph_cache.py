@@ -70,6 +70,7 @@ def value(text: str = "text", libraries: tuple[LibraryUse, ...] = ()) -> CachedS
         prompt_token_ids=(7,),
         stats=Stats(tokens=3, prompt_tokens=1, mask_us=1.5, seconds=0.25),
         libraries=libraries,
+        skills=("mending-tyres", "ünï\udc80"),
     )
 
 
@@ -101,6 +102,31 @@ def test_an_entry_lives_for_its_time_and_no_longer(make: Make, clock: Clock) -> 
     clock.now += 0.1
     assert cache.get(key()) is None
     assert (cache.stats().expired, cache.stats().entries) == (1, 0)
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(299, True), (301, False), (30 * 86_400, False)])
+def test_where_the_clock_is_set_back_an_entry_of_the_future_is_a_miss(
+    make: Make, clock: Clock, seconds: float, found: bool
+) -> None:
+    cache = make()
+    clock.now += 40 * 86_400
+    cache.put(key("far"), value())
+    clock.now -= seconds
+    cache.put(key("near"), value())
+    clock.now += 1
+    assert (cache.get(key("far")) is not None) == found
+    assert cache.get(key("near")) is not None
+    assert (len(cache.ls()), cache.stats().entries, cache.stats().expired) == (1 + found, 1 + found, 1 - found)
+
+
+def test_where_the_clock_was_set_back_each_entry_still_has_its_own_end(make: Make, clock: Clock) -> None:
+    cache = make(ttl=1000)
+    cache.put(key("first"), value())
+    clock.now -= 200
+    cache.put(key("second"), value())
+    clock.now += 1100
+    assert [entry.digest for entry in cache.ls()] == [key("first").digest]
+    assert cache.stats().entries == 1
 
 
 def test_the_least_recently_used_goes_first(make: Make, clock: Clock) -> None:

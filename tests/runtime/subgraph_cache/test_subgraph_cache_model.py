@@ -79,6 +79,12 @@ class CacheModel(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.tick(seconds)
 
+    @rule(seconds=st.sampled_from((3.0, 400.0)))
+    def set_the_clock_back(self, seconds: float) -> None:
+        self.now -= seconds
+        for key in [key for key, value in self.model.items() if value.created - self.now > 300]:
+            del self.model[key]
+
     @rule(prefix=st.sampled_from(("/dynamic", "/dynamic/a", "/lib/x", "/other")))
     def invalidate_path(self, prefix: str) -> None:
         self.tick()

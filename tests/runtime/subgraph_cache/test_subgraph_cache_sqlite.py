@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,8 @@ from agentic_dsl.constraints import Constraints
 from agentic_dsl.errors import CacheError
 from agentic_dsl.runtime.engines.base import GREEDY
 from agentic_dsl.runtime.subgraph_cache.codec import checksum, encode
-from agentic_dsl.runtime.subgraph_cache.key import CacheKey, cache_key
-from agentic_dsl.runtime.subgraph_cache.port import CachedSubgraph
+from agentic_dsl.runtime.subgraph_cache.key import CacheKey, LibraryUse, cache_key
+from agentic_dsl.runtime.subgraph_cache.port import CachedSubgraph, Selection
 from agentic_dsl.runtime.subgraph_cache.sqlite import SqliteSubgraphCache
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -149,6 +150,10 @@ PAYLOADS = [
     encode(VALUE).replace(b'"created":0.0', b'"created":NaN'),
     encode(VALUE).replace(b'"report":[]', b'"report":[["a","magic","b",null]]'),
     encode(VALUE).replace(b'"libraries":[]', b'"libraries":[1]'),
+    encode(VALUE).replace(b'"libraries":[]', b'"libraries":[["lib/a",null]]'),
+    encode(VALUE).replace(b'"skills":[]', b'"skills":"ab"'),
+    encode(VALUE).replace(b'"skills":[]', b'"skills":[1]'),
+    encode(VALUE).replace(b'"skills":[],', b""),
     encode(VALUE).replace(b'"prompt_token_ids":0', b'"prompt_token_ids":1'),
     encode(VALUE).replace(b'"token_ids":3,"prompt_token_ids":0', b'"token_ids":-1,"prompt_token_ids":4'),
     encode(VALUE).replace(b'"token_ids":3,"prompt_token_ids":0', b'"token_ids":4,"prompt_token_ids":-1'),
@@ -238,11 +243,56 @@ def test_a_writer_that_holds_the_lock_is_not_waited_for_long(file: Path) -> None
     assert cache.get(key()) is not None  # readers do not wait, and its mark of use is given up
     assert not cache.put(key("b"), VALUE)
     assert cache.lease(key("c"))
-    assert cache.invalidate("/dynamic") == 0
+    for remove in (cache.clear, lambda: cache.invalidate("/dynamic")):
+        with pytest.raises(CacheError, match="another process is writing") as caught:
+            remove()
+        assert "try again" in (caught.value.help or "")
     other.execute("ROLLBACK")
     other.close()
     assert works(cache)
     cache.close()
+
+
+def test_a_lock_that_does_not_come_is_waited_for_once(file: Path) -> None:
+    cache = SqliteSubgraphCache(file, busy_seconds=0.3)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    started = time.monotonic()
+    for number in range(20):
+        assert cache.lease(key(str(number)))
+        assert not cache.put(key(str(number)), VALUE)
+    assert 0.3 <= time.monotonic() - started < 3
+    other.execute("ROLLBACK")
+    other.close()
+    assert works(cache)
+    cache.close()
+
+
+def test_what_was_closed_is_not_said_to_be_cleared(cache: SqliteSubgraphCache) -> None:
+    cache.put(key(), VALUE)
+    cache.close()
+    for remove in (cache.clear, lambda: cache.invalidate("/dynamic")):
+        with pytest.raises(CacheError, match="closed"):
+            remove()
+
+
+@pytest.mark.parametrize("column", ["digest", "path", "libraries"])
+@pytest.mark.parametrize(
+    "content", ['[["/lib/x","abc"]]', '[["/lib/y"', "[1]", "[[5,null]]", "null", None, b"\xff"], ids=repr
+)
+def test_a_row_that_cannot_be_read_counts_as_meant_and_blocks_no_other(
+    cache: SqliteSubgraphCache, file: Path, column: str, content: object
+) -> None:
+    for name, library in (("bad", "/lib/x"), ("meant", "/lib/x"), ("other", "/lib/other")):
+        cache.put(key(name), replace(VALUE, libraries=(LibraryUse(library, "1"),)))
+    with sqlite3.connect(file) as other:
+        other.execute(f"UPDATE entries SET {column} = ? WHERE digest = ?", (content, key("bad").digest))
+    other.close()
+    selection = Selection("/dynamic", "/lib/x", "1")
+    assert sum(selection.holds(entry.path, entry.libraries) for entry in cache.ls()) == 2
+    assert cache.invalidate("/dynamic", library="/lib/x", version="1") == 2
+    assert [cache.get(key(name)) is not None for name in ("bad", "meant", "other")] == [False, False, True]
+    assert len(cache.ls()) == 1
 
 
 def test_a_path_that_cannot_be_used_at_all_is_an_error_with_a_remedy(tmp_path: Path) -> None:
@@ -268,7 +318,7 @@ import os
 import sys
 sys.path[:0] = [{root!r}, {tests!r}]
 from pathlib import Path
-from test_subgraph_cache_sqlite import VALUE, key
+from test_subgraph_cache_sqlite import VALUE, CacheError, key
 from agentic_dsl.runtime.subgraph_cache.sqlite import SqliteSubgraphCache
 key()  # imports what cannot be read later
 if {unprivileged} and os.geteuid() == 0:  # permissions mean nothing to root
@@ -297,10 +347,17 @@ def test_a_folder_that_cannot_be_written_is_read() -> None:
         cache.close()
         file.chmod(0o444)
         file.parent.chmod(0o555)
-        body = "print(cache.get(key()) is not None, cache.put(key('b'), VALUE), cache.lease(key('c')), cache.clear())"
+        body = """
+print(cache.get(key()) is not None, cache.put(key("b"), VALUE), cache.lease(key("c")))
+for remove in (cache.clear, lambda: cache.invalidate("/dynamic")):
+    try:
+        print(remove())
+    except CacheError as error:
+        print("writable" in error.help)
+"""
         printed, _ = child(body, file, unprivileged=True).communicate(timeout=60)
         file.parent.chmod(0o755)
-    assert printed.split() == ["True", "False", "True", "0"]
+    assert printed.split() == ["True", "False", "True", "True", "True"]
 
 
 def test_two_processes_share_a_file_while_both_write(cache: SqliteSubgraphCache, file: Path) -> None:
