@@ -37,7 +37,7 @@ from agentic_dsl.cli import (
     traces_summary,
     validate,
 )
-from agentic_dsl.cli.output import FAILURE, FINE, INTERRUPTED, wants_colour
+from agentic_dsl.cli.output import FAILURE, FINE, INTERRUPTED, stdout_takes_it, wants_colour
 from agentic_dsl.cli.settings import CACHE_DIR, MODELS_DIR, PREFIX, Settings
 from agentic_dsl.errors import AgenticDSLError, UsageError
 
@@ -109,7 +109,11 @@ def main() -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a character must never end a run
     try:
         code = run(sys.argv[1:])
-        sys.stdout.flush()
+        try:
+            with stdout_takes_it():  # what the help pages left in the buffer
+                sys.stdout.flush()
+        except UsageError as exc:
+            code = _fail([], exc)
     except BrokenPipeError:
         # Whoever read our output has seen enough. Python would complain once more when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -159,7 +163,12 @@ def _fail(arguments: Sequence[str], error: AgenticDSLError) -> int:
     """Prints a failure the way the command line asked for results."""
     if _asks_for_json(arguments):
         record = {"error": {"code": error.code, "message": error.message, "help": error.help}}
-        sys.stdout.write(json.dumps(record, indent=2) + "\n")
+        text = json.dumps(record, indent=2) + "\n"
+        try:
+            with stdout_takes_it():
+                sys.stdout.write(text)
+        except UsageError:
+            sys.stderr.write(text)
     else:
         sys.stderr.write(f"error: {error.message}\n")
         if error.help:

@@ -57,7 +57,7 @@ class Output:
 
     def data(self, text: str) -> None:
         """Result text to stdout, as it is."""
-        with _stdout_takes_it():
+        with stdout_takes_it():
             sys.stdout.write(text)
 
     def record(self, record: Any) -> None:
@@ -69,7 +69,7 @@ class Output:
         if stream is not None:
             _write_lines(lines, stream)
             return
-        with _stdout_takes_it():
+        with stdout_takes_it():
             _write_lines(lines, sys.stdout)
 
     def note(self, text: str) -> None:
@@ -109,7 +109,7 @@ def _write_lines(lines: Iterable[Styled], stream: TextIO) -> None:
 
 
 @contextlib.contextmanager
-def _stdout_takes_it() -> Iterator[None]:
+def stdout_takes_it() -> Iterator[None]:
     """While something is written to stdout.
 
     Raises:

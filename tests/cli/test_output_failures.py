@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -52,8 +53,23 @@ def test_the_longest_file_name_there_may_be_can_be_written(cli: Cli, folder: Pat
     ],
 )
 def test_standard_output_that_is_full_is_named_on_standard_error(arguments: tuple[object, ...], folder: Path) -> None:
+    done = _to_full_device(arguments, folder)
+    assert done.returncode == 2
+    assert "the output cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "bug" not in done.stderr
+
+
+@needs_full
+def test_a_failure_as_json_that_finds_no_place_goes_to_standard_error(folder: Path) -> None:
+    done = _to_full_device(("validate", "nowhere.md", "--format", "json"), folder)
+    assert done.returncode == 2
+    assert json.loads(done.stderr)["error"]["message"].startswith("nowhere.md ")
+
+
+def _to_full_device(arguments: tuple[object, ...], folder: Path) -> subprocess.CompletedProcess[str]:
     with FULL.open("w") as full:
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, "-m", "agentic_dsl.cli", *map(str, arguments)],
             stdout=full,
             stderr=subprocess.PIPE,
@@ -62,10 +78,6 @@ def test_standard_output_that_is_full_is_named_on_standard_error(arguments: tupl
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
         )
-    assert done.returncode == 2
-    assert "the output cannot be written: No space left on device" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "bug" not in done.stderr
 
 
 class Terminal(io.StringIO):
