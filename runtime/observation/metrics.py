@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 from agentic_dsl.errors import MissingExtraError, UsageError
+from agentic_dsl.runtime.engines.costs import is_possible
 from agentic_dsl.runtime.observation.calls import FinishedOnly, Observation
-from agentic_dsl.runtime.observation.costs import is_possible
 
 if TYPE_CHECKING:
     from wsgiref.simple_server import WSGIServer

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from agentic_dsl.errors import MissingExtraError
 from agentic_dsl.runtime.engines.base import EngineRequest
+from agentic_dsl.runtime.engines.costs import possible
 from agentic_dsl.runtime.observation.calls import CallInfo, Observation, Stage
-from agentic_dsl.runtime.observation.costs import possible
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider

@@ -20,8 +20,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from agentic_dsl.errors import EngineError, UsageError
 from agentic_dsl.runtime.engines.base import FinishReason, Prompt, Sampling, Stats
+from agentic_dsl.runtime.engines.costs import MOST, impossible, without_impossible
 from agentic_dsl.runtime.observation.calls import FinishedOnly, Observation
-from agentic_dsl.runtime.observation.costs import MOST, impossible, without_impossible
 from agentic_dsl.runtime.observation.line_log import LineLog
 
 _log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Protocol
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from agentic_dsl.runtime.engines.base import EngineRequest, FinishReason, Sampling, Stats
+from agentic_dsl.runtime.engines.costs import is_possible
 from agentic_dsl.runtime.engines.http.ask import AttemptFailed, failure, redacted, server_reason
 
 CHAT_PATH = "/chat/completions"
@@ -105,17 +106,13 @@ def _sampling(sampling: Sampling) -> dict[str, object]:
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
-_MOST_TOKENS = 2**53
-"""Above this, floating-point numbers leave whole ones out, and what counts tokens elsewhere may read them as such."""
-
-
 def _read_count(value: object, read: ValidatorFunctionWrapHandler) -> int:
     """A number of tokens; 0, which means unknown, for what can be none. A good answer is not refused for its bill."""
     try:
         count: int = read(value)
     except ValidationError:
         return 0
-    return count if 0 <= count <= _MOST_TOKENS else 0
+    return count if is_possible(count) else 0
 
 
 _Count = Annotated[int, WrapValidator(_read_count)]
